@@ -34,7 +34,8 @@ FP_INLINE uint64_t add(const struct fp_format *f, uint64_t a_bits, uint64_t b_bi
     return a.sign == b.sign ? add_magnitudes(f, a, b, rm, flags) : subtract_magnitudes(f, a, b, rm, flags);
   if (fp_is_nan(&a) || fp_is_nan(&b)) return fp_propagate_nan(f, &a, &b, flags);
   if (a.cls == FP_CLASS_INF) return b.cls == FP_CLASS_INF && a.sign != b.sign ? fp_invalid(f, flags) : a_bits;
-  if (b.cls == FP_CLASS_INF || a.cls != b.cls) return a.cls == FP_CLASS_ZERO ? b_bits : a_bits;
+  if (b.cls == FP_CLASS_INF) return b_bits;
+  if (a.cls != b.cls) return a.cls == FP_CLASS_ZERO ? b_bits : a_bits;
   return a.sign == b.sign ? a_bits : fp_cancelled(f, rm);
 }
 
