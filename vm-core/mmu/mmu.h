@@ -1,0 +1,27 @@
+/* The memory side of one hart: physical space and software TLB. Created once for each hart, hart thread. */
+#ifndef MMU_MMU_H
+#define MMU_MMU_H
+
+#include <stdbool.h>
+
+struct hart;
+struct phys;
+
+/* Attach a TLB and the given physical space to the hart, and set the hart's context hook. false: no memory.
+ */
+bool mmu_attach(struct hart *hart, struct phys *phys);
+void mmu_detach(struct hart *hart);
+
+/* Drop every writable entry (a new epoch begins: the next write to each page passes the choke point again).
+ * Invisible to the guest. */
+void mmu_drop_writable(struct hart *hart);
+
+/* Drop all cached translations and physical pointers; called when phys changes (RAM replaced, checkpoint
+ * restored). */
+void mmu_flush_all(struct hart *hart);
+
+/* Translate without side effects, with S-mode rights and no permission checks but V and leaf shape: for
+ * debuggers. false: not mapped, or mapped outside RAM. */
+bool mmu_debug_translate(const struct hart *hart, uint64_t va, uint64_t *gpa);
+
+#endif
