@@ -329,6 +329,7 @@ static void test_from_int_and_format(struct tally *t) {
     w[1].bits = bits_f32(top ? single * 2 : single), w[3].bits = bits_f64(top ? widened * 2 : widened);
     static const char *const names[6] = {"f32 from i64", "f32 from u64", "f64 from i64",
                                          "f64 from u64", "f32 from f64", "f64 from f32"};
+    if (host_may_differ(ADD, in, w[4], true)) g[4] = w[4];
     for (int k = 0; k < 6; k++) check(t, names[k], rm, in, g[k], w[k]);
   }
 }
