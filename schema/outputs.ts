@@ -1,0 +1,34 @@
+/** Every generated file: path from the project's root, and its content. */
+import { createHash } from 'node:crypto';
+import { relations } from './relations/index.js';
+import * as telemetry from './layout/telemetry.js';
+import * as wire from './layout/wire.js';
+import * as c from './emit/c.js';
+import * as ts from './emit/ts.js';
+import { deviceTreeSource } from './emit/fdt.js';
+import { emitRelationsPage } from './emit/markdown.js';
+
+function digest(facts: unknown): string {
+  const text = JSON.stringify(facts, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+  return createHash('sha256').update(text).digest('hex');
+}
+
+export function generatedFiles(): Map<string, string> {
+  const layoutHash = BigInt(`0x${digest({ ...telemetry }).slice(0, 16)}`);
+  const schemaHash = digest({ relations, wire: { ...wire } }).slice(0, 16);
+  const wireHeader = c.emitWireHeader(schemaHash);
+  return new Map([
+    ['vm-core/gen/telemetry.h', c.emitTelemetryHeader(layoutHash)],
+    ['vm-core/gen/wire.h', wireHeader],
+    ['vm-core/gen/board.h', c.emitBoardHeader()],
+    ['vm-core/gen/board_dtb.h', c.emitDeviceTreeHeader()],
+    ['fdw/gen/wire.h', wireHeader],
+    ['fdw/gen/relations.h', c.emitCatalogueHeader(relations)],
+    ['introspect/src/gen/telemetry.ts', ts.emitTelemetryModule(layoutHash)],
+    ['introspect/src/gen/wire.ts', ts.emitWireModule(schemaHash)],
+    ['introspect/src/gen/board.ts', ts.emitBoardModule()],
+    ['introspect/src/gen/relations.ts', ts.emitRelationsModule(relations)],
+    ['firmware/gen/board.dts', deviceTreeSource()],
+    ['docs/relations.md', emitRelationsPage(relations)],
+  ]);
+}

@@ -1,0 +1,30 @@
+import type { Relation } from '../vocabulary.js';
+
+export const threads: Relation = {
+  name: 'threads',
+  doc: 'Every thread of every process.',
+  source: 'guest',
+  columns: [
+    { name: 'tid', type: 'int8', doc: 'thread id' },
+    { name: 'tgid', type: 'int8', doc: 'process it belongs to' },
+    { name: 'comm', type: 'text', doc: 'task_struct.comm' },
+    { name: 'state', type: 'text', doc: 'as processes.state' },
+    { name: 'cpu', type: 'int4', doc: 'processor it last ran on' },
+    { name: 'prio', type: 'int4', doc: 'kernel priority (0 to 139)' },
+    { name: 'policy', type: 'text', doc: 'SCHED_NORMAL, SCHED_FIFO, …' },
+    { name: 'utime_ns', type: 'int8', doc: 'user time, ns' },
+    { name: 'stime_ns', type: 'int8', doc: 'system time, ns' },
+    { name: 'nvcsw', type: 'int8', doc: 'voluntary context switches' },
+    { name: 'nivcsw', type: 'int8', doc: 'involuntary context switches' },
+    { name: 'start_time_ns', type: 'int8', doc: 'ns since boot' },
+    { name: 'kthread', type: 'bool', doc: 'a kernel thread' },
+    { name: 'current', type: 'bool', doc: 'running on the hart at this instant' },
+    { name: 'task_addr', type: 'int8', doc: 'address of the task_struct' },
+    { name: 'stack', type: 'int8', nullable: true, doc: 'address of the kernel stack' },
+    { name: 'quality', type: 'text', nullable: true, doc: 'as processes.quality' },
+  ],
+  keys: [['tid'], ['tgid'], ['task_addr']],
+  orders: [{ column: 'tid', descending: false }],
+  estimatedRows: 50,
+  example: 'select tid, tgid, comm, policy, nvcsw from threads order by tid limit 5',
+};
