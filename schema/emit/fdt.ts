@@ -207,7 +207,7 @@ export function buildDeviceTree(): Uint8Array {
   const structAt = headerBytes + 16; // one empty memory reservation entry
   const stringsAt = structAt + structure.length;
   const total = stringsAt + strings.length;
-  const blob = new Uint8Array(Math.ceil(total / 8) * 8);
+  const blob = new Uint8Array(total);
   const view = new DataView(blob.buffer);
   [0xd00dfeed, blob.length, structAt, stringsAt, headerBytes, 17, 16, 0, strings.length, structure.length].forEach(
     (word, at) => view.setUint32(at * 4, word),
