@@ -6,6 +6,7 @@ import * as wire from './layout/wire.js';
 import * as c from './emit/c.js';
 import * as ts from './emit/ts.js';
 import { deviceTreeSource } from './emit/fdt.js';
+import { emitWirePython } from './emit/py.js';
 import { emitRelationsPage } from './emit/markdown.js';
 
 function digest(facts: unknown): string {
@@ -29,6 +30,7 @@ export function generatedFiles(): Map<string, string> {
     ['introspect/src/gen/board.ts', ts.emitBoardModule()],
     ['introspect/src/gen/relations.ts', ts.emitRelationsModule(relations)],
     ['firmware/gen/board.dts', deviceTreeSource()],
+    ['fdw/multicorn/linuxsql_multicorn/gen/wire.py', emitWirePython()],
     ['docs/relations.md', emitRelationsPage(relations)],
   ]);
 }

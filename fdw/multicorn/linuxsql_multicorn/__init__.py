@@ -1,0 +1,182 @@
+"""LinuxSQL through Multicorn or multicorn2: the same relations, over the same protocol, for sites that have it.
+
+    create extension multicorn;
+    create server vm1 foreign data wrapper multicorn options (
+      wrapper 'linuxsql_multicorn.LinuxSqlForeignDataWrapper', machine 'vm1', socket '/run/linuxsql/introspect.sock');
+    import foreign schema linux from server vm1 into public;
+    -- or: create foreign table … server vm1 options (relation 'processes')
+
+What it cannot do that the C wrapper can: Multicorn evaluates every qual again, pushes LIMIT only without WHERE
+(multicorn2), and a wait is looked at for cancellation every 50 ms.
+"""
+from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition
+from multicorn.utils import ERROR, log_to_postgres
+
+from .frames import ServiceError
+from .gen import wire
+from .quals import encode_tree
+from .service import Service
+
+TYPE_NAMES = {
+    wire.COLUMN_TYPE_BOOL: "boolean",
+    wire.COLUMN_TYPE_INT4: "integer",
+    wire.COLUMN_TYPE_INT8: "bigint",
+    wire.COLUMN_TYPE_FLOAT8: "double precision",
+    wire.COLUMN_TYPE_TEXT: "text",
+    wire.COLUMN_TYPE_TIMESTAMPTZ: "timestamptz",
+}
+# Bytes per row that the planner is told, by column type.
+WIDTH = {wire.COLUMN_TYPE_BOOL: 1, wire.COLUMN_TYPE_INT4: 4, wire.COLUMN_TYPE_TEXT: 24}
+# Rows expected of a look-up by key.
+KEY_ROWS = 10
+
+_services = {}
+
+
+def service_for(options):
+    """The backend's connection to the service these server or table options name."""
+    path = options.get("socket")
+    if not path:
+        raise ServiceError("HV00B", "option socket is missing", "", "Name the socket of the introspect service.")
+    if path not in _services:
+        _services[path] = Service(path)
+    return _services[path]
+
+
+def forget(options):
+    """Drops a connection after a failure: its state is unknown."""
+    service = _services.pop(options.get("socket"), None)
+    if service is not None:
+        service.close()
+
+
+def machine_of(options):
+    machine = options.get("machine")
+    if not machine:
+        raise ServiceError("HV00B", "option machine is missing")
+    return machine
+
+
+class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
+    """One foreign table; option relation names its relation."""
+
+    def __init__(self, options, columns):
+        super().__init__(options, columns)
+        self.options = options
+        self.machine = machine_of(options)
+        self.serializable = False
+        name = options.get("relation")
+        relation = self._service(lambda service: service.catalogue(self.machine).get(name))
+        if relation is None:
+            raise ServiceError("HV00R", "there is no relation %r" % name)
+        unknown = [column for column in columns if column not in relation.index]
+        if unknown:
+            raise ServiceError("HV005", "relation %s has no column %s" % (name, unknown[0]))
+        self.relation = relation
+
+    def _service(self, use):
+        """Runs use(service), once more on a new connection if the old one had gone away in the meantime."""
+        for attempt in (1, 2):
+            known = self.options.get("socket") in _services
+            try:
+                return use(service_for(self.options))
+            except ServiceError as failure:
+                if failure.sqlstate.startswith("08"):
+                    forget(self.options)
+                    if known and attempt == 1 and failure.sqlstate == "08006":
+                        continue
+                raise
+        raise AssertionError("unreachable")
+
+    def begin(self, serializable):
+        self.serializable = serializable
+
+    def _end(self):
+        if self.options.get("socket") not in _services:
+            return
+        try:
+            service_for(self.options).release(self.machine)
+        except ServiceError:
+            forget(self.options)
+
+    def commit(self):
+        self._end()
+
+    def rollback(self):
+        self._end()
+
+    def get_rel_size(self, quals, columns):
+        rows = self.relation.rows
+        if self._keyed(quals):
+            rows = min(rows, KEY_ROWS)
+        elif quals:
+            rows = max(1, rows / 3)
+        return int(rows), sum(WIDTH.get(self.relation.index[name][1], 8) for name in columns)
+
+    def _keyed(self, quals):
+        equal = {qual.field_name for qual in quals if qual.operator in ("=", ("=", True)) and qual.value is not None}
+        return any(set(key) <= equal for key in self.relation.keys)
+
+    def get_path_keys(self):
+        return [(tuple(key), KEY_ROWS) for key in self.relation.keys]
+
+    def can_sort(self, sortkeys):
+        if len(sortkeys) != 1:
+            return []
+        key = sortkeys[0]
+        kind = self.relation.index.get(key.attname, (0, None))[1]
+        if kind == wire.COLUMN_TYPE_TEXT or (key.attname, bool(key.is_reversed)) not in self.relation.orders:
+            return []
+        return [key]
+
+    def can_limit(self, limit, offset):
+        return offset in (None, 0)
+
+    def execute(self, quals, columns, sortkeys=None, limit=None):
+        tree, _ = encode_tree(quals, self.relation.index)
+        sort = None
+        if sortkeys:
+            sort = (sortkeys[0].attname, bool(sortkeys[0].is_reversed), bool(sortkeys[0].nulls_first))
+        bound = -1 if limit is None else int(limit)
+        wanted = [name for name in columns if name in self.relation.index]
+
+        def start(service):
+            view = service.view(self.machine, self.serializable)
+            return service.scan(self.machine, self.relation, wanted, tree, sort, bound, view)
+
+        try:
+            yield from self._service(start)
+        except ServiceError as failure:
+            if failure.sqlstate.startswith("08") or failure.sqlstate == "57014":
+                forget(self.options)
+            raise
+
+    def explain(self, quals, columns, sortkeys=None, verbose=False):
+        _, pushed = encode_tree(quals, self.relation.index)
+        yield "LinuxSQL relation: %s of %s" % (self.relation.name, self.machine)
+        yield "LinuxSQL quals pushed: %d of %d" % (pushed, len(quals))
+        if sortkeys:
+            yield "LinuxSQL order: %s%s" % (sortkeys[0].attname, " desc" if sortkeys[0].is_reversed else "")
+
+    def _read_only(self, *_):
+        log_to_postgres("linuxsql relations cannot be written (SQLSTATE 0A000)", ERROR)
+
+    insert = update = delete = _read_only
+
+    @property
+    def rowid_column(self):
+        return self.relation.columns[0][0]
+
+    @classmethod
+    def import_schema(cls, schema, srv_options, options, restriction_type, restricts):
+        if schema != "linux":
+            raise ServiceError("HV00P", "there is no foreign schema %r" % schema, "", "The schema is named linux.")
+        catalogue = service_for(srv_options).catalogue(machine_of(srv_options))
+        tables = []
+        for relation in catalogue.values():
+            listed = relation.name in restricts
+            if (restriction_type == "limit" and not listed) or (restriction_type == "except" and listed):
+                continue
+            columns = [ColumnDefinition(name, type_name=TYPE_NAMES[kind]) for name, kind in relation.columns]
+            tables.append(TableDefinition(relation.name, columns=columns, options={"relation": relation.name}))
+        return tables

@@ -1,0 +1,189 @@
+"""The connection of this backend to the introspect service: catalogue, views and scans."""
+import ctypes
+import struct
+
+from .frames import Frames, ProtocolError, Reader, ServiceError, text_field
+from .gen import wire
+
+_WORD = struct.Struct("<q")
+_DOUBLE = struct.Struct("<d")
+_TEXT = struct.Struct("<II")
+
+
+class Relation:
+    """One relation of the SCHEMA answer."""
+
+    def __init__(self, reader):
+        self.name = reader.text()
+        self.doc = reader.text()
+        self.rows = reader.number("d")
+        self.columns = []
+        for _ in range(reader.number("H")):
+            name, kind, _nullable = reader.text(), reader.number("B"), reader.number("B")
+            reader.text()
+            self.columns.append((name, kind))
+        names = [name for name, _ in self.columns]
+        try:
+            self.keys = [
+                [names[reader.number("H")] for _ in range(reader.number("H"))] for _ in range(reader.number("H"))
+            ]
+            self.orders = [(names[reader.number("H")], bool(reader.number("B"))) for _ in range(reader.number("H"))]
+        except IndexError as failure:
+            raise ProtocolError("a key names no column") from failure
+        self.index = {name: (at, kind) for at, (name, kind) in enumerate(self.columns)}
+
+
+def statement_identity():
+    """A number that changes with each statement of the backend (xact.h), or None outside a backend."""
+    try:
+        function = ctypes.CDLL(None).GetCurrentStatementStartTimestamp
+    except (AttributeError, OSError):
+        return None
+    function.restype = ctypes.c_int64
+    function.argtypes = []
+    return function()
+
+
+class Service:
+    """One connection; the adapter keeps one per socket path in a backend."""
+
+    def __init__(self, path, timeout=30.0):
+        self.path = path
+        self._next = 0
+        self._catalogues = {}
+        self._views = {}
+        self._frames = Frames(path, timeout)
+        hello = struct.pack("<IHH", wire.HELLO_MAGIC, wire.PROTOCOL_VERSION, wire.PROTOCOL_VERSION)
+        kind, payload = self._ask(wire.FRAME_TYPE_HELLO, hello + text_field("linuxsql_multicorn"))
+        if kind != wire.FRAME_TYPE_WELCOME or Reader(payload).number("H") != wire.PROTOCOL_VERSION:
+            raise ProtocolError("no welcome of version %d" % wire.PROTOCOL_VERSION)
+
+    def close(self):
+        self._frames.close()
+
+    def _request(self):
+        self._next += 1
+        return self._next
+
+    def _receive(self, request):
+        """The next frame of a request; frames of scans given up earlier are passed over."""
+        while True:
+            kind, about, payload = self._frames.receive()
+            if about != request:
+                if about > request:
+                    raise ProtocolError("answer to a request never made")
+                continue
+            if kind == wire.FRAME_TYPE_ERROR:
+                reader = Reader(payload)
+                state = reader.take(5).decode("ascii", "replace")
+                raise ServiceError(state, reader.text(), reader.text(), reader.text())
+            return kind, payload
+
+    def _ask(self, kind, payload):
+        request = self._request()
+        self._frames.send(kind, request, payload)
+        return self._receive(request)
+
+    def catalogue(self, machine):
+        """Relation name → Relation, asked once per machine."""
+        if machine not in self._catalogues:
+            kind, payload = self._ask(wire.FRAME_TYPE_SCHEMA, text_field(machine))
+            if kind != wire.FRAME_TYPE_SCHEMA:
+                raise ProtocolError("no schema")
+            reader = Reader(payload)
+            relations = [Relation(reader) for _ in range(reader.number("H"))]
+            self._catalogues[machine] = {relation.name: relation for relation in relations}
+        return self._catalogues[machine]
+
+    def view(self, machine, whole_transaction):
+        """The instant this statement (or, repeatable read and above, this transaction) reads."""
+        identity = "transaction" if whole_transaction else statement_identity()
+        held = self._views.get(machine)
+        if held is not None and held[0] == identity:
+            return held[1]
+        self.release(machine)
+        if identity is None:
+            return 0
+        kind, payload = self._ask(wire.FRAME_TYPE_VIEW_OPEN, text_field(machine))
+        if kind != wire.FRAME_TYPE_VIEW:
+            raise ProtocolError("no view")
+        view = Reader(payload).number("Q")
+        self._views[machine] = (identity, view)
+        return view
+
+    def release(self, machine=None):
+        """Closes the view of one machine, or all."""
+        for name in [machine] if machine is not None else list(self._views):
+            held = self._views.pop(name, None)
+            if held is not None:
+                self._ask(wire.FRAME_TYPE_VIEW_CLOSE, struct.pack("<Q", held[1]))
+
+    def scan(self, machine, relation, columns, tree, sort=None, limit=-1, view=0):
+        """Rows as dictionaries of the columns asked for. Closing the generator cancels the scan."""
+        wanted = [(name,) + relation.index[name] for name in columns]
+        payload = text_field(machine) + text_field(relation.name)
+        payload += struct.pack("<QIqH", view, wire.INITIAL_CREDIT, limit, len(wanted))
+        payload += b"".join(struct.pack("<H", at) for _, at, _ in wanted)
+        if sort is None:
+            payload += struct.pack("<H", 0)
+        else:
+            name, descending, nulls_first = sort
+            payload += struct.pack("<HHBB", 1, relation.index[name][0], descending, nulls_first)
+        request = self._request()
+        self._frames.send(wire.FRAME_TYPE_OPEN, request, payload + tree)
+        ended = False
+        try:
+            while True:
+                kind, payload = self._receive(request)
+                if kind == wire.FRAME_TYPE_DONE:
+                    ended = True
+                    return
+                if kind != wire.FRAME_TYPE_DATA:
+                    raise ProtocolError("frame type %d inside a scan" % kind)
+                self._frames.send(wire.FRAME_TYPE_CREDIT, request, struct.pack("<I", 1))
+                yield from decode_rows(payload, wanted)
+        except ServiceError:
+            ended = True
+            raise
+        finally:
+            if not ended:
+                self._frames.send(wire.FRAME_TYPE_CANCEL, request)
+
+
+def decode_rows(payload, wanted):
+    """The rows of one DATA payload; offsets and lengths are those of docs/protocol.md."""
+    if len(payload) < 8:
+        raise ProtocolError("short batch")
+    rows = struct.unpack_from("<I", payload)[0]
+    bitmap_bytes = (len(wanted) + 63) // 64 * 8
+    smallest = 8 + bitmap_bytes + 8 * len(wanted)
+    at = 8
+    for _ in range(rows):
+        if at + smallest > len(payload):
+            raise ProtocolError("row beyond its batch")
+        length = struct.unpack_from("<I", payload, at)[0]
+        if length % 8 or length < smallest or at + length > len(payload):
+            raise ProtocolError("bad row length")
+        nulls = int.from_bytes(payload[at + 8:at + 8 + bitmap_bytes], "little")
+        row = {}
+        for number, (name, _, kind) in enumerate(wanted):
+            slot = at + 8 + bitmap_bytes + 8 * number
+            row[name] = None if nulls >> number & 1 else decode_value(payload, at, length, slot, kind)
+        yield row
+        at += length
+
+
+def decode_value(payload, row, length, slot, kind):
+    if kind == wire.COLUMN_TYPE_TEXT:
+        offset, size = _TEXT.unpack_from(payload, slot)
+        if offset % 4 or offset + 4 + size > length:
+            raise ProtocolError("text beyond its row")
+        start = row + offset + 4
+        try:
+            return payload[start:start + size].decode("utf-8")
+        except UnicodeDecodeError as failure:
+            raise ProtocolError("text that is not UTF-8") from failure
+    if kind == wire.COLUMN_TYPE_FLOAT8:
+        return _DOUBLE.unpack_from(payload, slot)[0]
+    value = _WORD.unpack_from(payload, slot)[0]
+    return bool(value) if kind == wire.COLUMN_TYPE_BOOL else value
