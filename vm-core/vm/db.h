@@ -1,0 +1,65 @@
+/* A machine of the database: what its catalogue row says, its images, its disk, its input log.
+ *
+ * db_open takes the machine (session advisory lock, fencing number) and reads everything needed to boot; it
+ * blocks and belongs to start-up. From then on an I/O thread owns the connections: it serves the disk and
+ * writes the input log, reconnects when PostgreSQL restarts, and gives up after orphan_timeout_s. */
+#ifndef VM_DB_H
+#define VM_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct block_device;
+struct db;
+
+struct db_options {
+  const char *conninfo;
+  const char *machine;
+  unsigned orphan_timeout_s; /* without PostgreSQL for longer: lost() */
+  uint64_t cache_bytes;      /* of disk cache; 0 = 64 MiB */
+  /* I/O thread, at most once: the machine must stop now, without a word to the guest. `reason` is one line
+   * for the log and lives until db_close. Every block request ends with -ESHUTDOWN from here on. */
+  void (*lost)(void *opaque, const char *reason);
+  void *opaque;
+};
+
+struct db_blob {
+  uint8_t *data; /* NULL: the machine has no such image */
+  uint64_t size;
+};
+
+/* Read once by db_open; freed by db_close, the blobs also by db_drop_blobs. */
+struct db_machine {
+  uint64_t id;
+  uint64_t boot; /* this boot's number, from 1; the telemetry generation */
+  uint64_t memory_bytes;
+  char *bootargs;
+  bool start_paused; /* machine.desired = 'paused' */
+  uint8_t seed[32];
+  bool rtc_fixed; /* false: take the wall clock and log it as kind "clock" */
+  uint64_t rtc_epoch_ns;
+  struct db_blob firmware, kernel, dtb, initrd;
+  struct block_device *disk; /* NULL: none. Closed by db_close, not by block_close */
+};
+
+/* NULL with one line in `reason` (at least 256 bytes). */
+struct db *db_open(const struct db_options *options, char *reason, size_t reason_size);
+const struct db_machine *db_machine(const struct db *db);
+/* The images are in guest RAM: give their memory back. */
+void db_drop_blobs(struct db *db);
+
+/* Append one input to the log, in order; copies the payload, never waits. False when 16 MiB are already
+ * waiting for the database: leave the input where it is and come back. Hart thread. `kind` matches
+ * [a-z][a-z0-9_]* and is a string constant. */
+bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char *kind, const void *payload,
+                  uint32_t payload_size);
+
+/* The guest was reset: the next boot number. Later inputs belong to it. Hart thread. */
+uint64_t db_next_boot(struct db *db);
+
+/* Flush and commit what is outstanding (bounded in time), record why the machine ended (`ended`, one line) and,
+ * with `stay_stopped` (the guest powered off, or was told to stop), tell the supervisor not to start it again. */
+void db_close(struct db *db, const char *ended, bool stay_stopped);
+
+#endif
