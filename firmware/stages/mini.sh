@@ -1,0 +1,96 @@
+# The mini root file system, as an 8 GB ext4 image (rootfs) and as an initramfs.
+#
+# Both hold the same tree: busybox with its applets, firmware/mini/, postgres_agent, our kernel's
+# modules. Same inputs, same bytes: fixed UUID, hash seed, times, order and owners. No root needed:
+# all files belong to root in the image because debugfs and cpio are told so.
+
+mini_size=8G
+mini_uuid=6c696e75-7873-716c-6d69-6e6900000001
+mini_hash_seed=6c696e75-7873-716c-6d69-6e6900000002
+mini_epoch=1767225600 # 2026-01-01 00:00:00 UTC, the time of every file
+
+mini_inputs() {
+  cat "$firmware_dir/stages/mini.sh"
+  (cd "$firmware_dir/mini" && find . -type f -printf '%m %p\n' | LC_ALL=C sort &&
+    find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+  cat "$(cache_path busybox)/SHA256SUMS" "$(cache_path agent)/SHA256SUMS" "$(cache_path kernel)/SHA256SUMS"
+}
+
+rootfs_inputs() {
+  mini_inputs
+  mke2fs -V 2>&1
+}
+
+initramfs_inputs() { mini_inputs; }
+
+# Lays the tree out in a folder. Directories that are only mount points are made here too.
+mini_tree() {
+  local root=$1 applet modules
+  (
+    umask 022
+    mkdir -p "$root"/{dev,proc,sys,run,tmp,root,mnt,usr/bin,usr/lib,var/log,etc}
+    ln -s usr/bin "$root/bin"
+    ln -s usr/bin "$root/sbin"
+    ln -s bin "$root/usr/sbin"
+    ln -s usr/lib "$root/lib"
+    install -m 755 "$(cache_path busybox)/busybox" "$root/usr/bin/busybox"
+    while read -r applet; do
+      ln -s busybox "$root/usr/bin/$applet"
+    done < <(grep -vx busybox "$(cache_path busybox)/applets.txt")
+    install -m 755 "$(cache_path agent)/postgres_agent" "$firmware_dir"/mini/sbin/* "$root/usr/bin"
+    cp -R "$firmware_dir/mini/etc/." "$root/etc"
+    find "$root/etc" -type f -exec chmod u=rwX,go=rX {} +
+    modules=$root/usr/lib/modules/$(cat "$(cache_path kernel)/release")
+    mkdir -p "$modules"
+    install -m 644 "$(cache_path kernel)"/modules/*.ko "$modules"
+    ln -s sbin/init "$root/init"
+    chmod 1777 "$root/tmp"
+    chmod 700 "$root/root"
+  )
+  find "$root" -exec touch -h -d "@$mini_epoch" {} +
+}
+
+# mke2fs -d keeps the builder's owner and change times; the second pass sets both to fixed values.
+rootfs_build() {
+  local out=$1 work=$2 image=$2/mini.ext4
+  need_programs mke2fs debugfs
+  rm -rf "$work/root"
+  mini_tree "$work/root"
+  rm -f "$image"
+  truncate -s "$mini_size" "$image"
+  mini_e2fs mke2fs -q -F -t ext4 -U "$mini_uuid" -L linuxsql -m 1 \
+    -E "hash_seed=$mini_hash_seed,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard" \
+    -J size=32 -d "$work/root" "$image"
+  mini_inode_commands "$work/root" | mini_e2fs debugfs -w -f - "$image" >"$work/debugfs.log" 2>&1
+  ! grep -vE '^debugfs( |:)' "$work/debugfs.log" | grep . >&2 || fail "debugfs reported errors"
+  cp --sparse=always "$image" "$out/mini.ext4"
+}
+
+mini_e2fs() {
+  MKE2FS_CONFIG=$firmware_dir/mini/mke2fs.conf E2FSPROGS_FAKE_TIME=$mini_epoch LC_ALL=C TZ=UTC \
+    PATH=$PATH:/usr/sbin:/sbin "$@"
+}
+
+mini_inode_commands() {
+  local root=$1 path field
+  (cd "$root" && find . -printf '/%P\n' | LC_ALL=C sort) | while read -r path; do
+    for field in uid gid; do
+      printf 'sif "%s" %s 0\n' "$path" "$field"
+    done
+    for field in atime mtime ctime crtime; do
+      printf 'sif "%s" %s @%s\n' "$path" "$field" "$mini_epoch"
+    done
+    for field in atime_extra mtime_extra ctime_extra crtime_extra; do
+      printf 'sif "%s" %s 0\n' "$path" "$field"
+    done
+  done
+}
+
+initramfs_build() {
+  local out=$1 work=$2
+  need_programs cpio gzip
+  rm -rf "$work/root"
+  mini_tree "$work/root"
+  (cd "$work/root" && find . -print0 | LC_ALL=C sort -z |
+    cpio --quiet --null --create --format=newc --reproducible --owner=0:0) | gzip -n -9 >"$out/initramfs.cpio.gz"
+}
