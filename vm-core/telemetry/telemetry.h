@@ -1,9 +1,9 @@
 /* What a machine tells about itself: one shared memory area, written here, mapped read-only by readers.
  *
- * Layout and reading rules: schema/layout/telemetry.ts (gen/telemetry.h) and docs/protocol.md, "Telemetry area".
- * Every function but telemetry_create, telemetry_destroy and telemetry_count is called by the hart thread alone;
- * telemetry_count by any thread, each counter having one writer at a time. A NULL telemetry is valid everywhere
- * and means "off". Nothing here is visible to the guest. */
+ * Layout and reading rules: schema/layout/telemetry.ts (gen/telemetry.h) and docs/protocol.md, "Telemetry
+ * area". Every function but telemetry_create, telemetry_destroy and telemetry_count is called by the hart
+ * thread alone; telemetry_count by any thread, each counter having one writer at a time. A NULL telemetry is
+ * valid everywhere and means "off". Nothing here is visible to the guest. */
 #ifndef TELEMETRY_TELEMETRY_H
 #define TELEMETRY_TELEMETRY_H
 
@@ -19,7 +19,8 @@ struct telemetry {
   uint8_t *area;
   _Atomic uint64_t *counters; /* indexed by enum counter of gen/telemetry.h */
   struct telemetry_faults *faults;
-  unsigned open_faults; /* faults whose retried access has not been seen yet; telemetry_filled tests it first */
+  unsigned
+      open_faults; /* faults whose retried access has not been seen yet; telemetry_filled tests it first */
   size_t size;
   int fd; /* the memfd, sealed: readers can map it read-only and no other way */
 };
@@ -44,8 +45,9 @@ enum telemetry_access { TELEMETRY_FETCH, TELEMETRY_LOAD, TELEMETRY_STORE };
 void telemetry_fault_retried(struct telemetry *telemetry, uint64_t satp, uint64_t va,
                              enum telemetry_access access, uint64_t gpa);
 
-/* A software TLB fill for an access of this kind at virtual address va reached guest-physical gpa: a fault still
- * waiting for its retried access gets its physical_page. Call it at every fill of a translated access. */
+/* A software TLB fill for an access of this kind at virtual address va reached guest-physical gpa: a fault
+ * still waiting for its retried access gets its physical_page. Call it at every fill of a translated access.
+ */
 static inline void telemetry_filled(struct telemetry *telemetry, uint64_t satp, uint64_t va,
                                     enum telemetry_access access, uint64_t gpa) {
   if (telemetry && telemetry->open_faults) telemetry_fault_retried(telemetry, satp, va, access, gpa);
@@ -72,8 +74,8 @@ void telemetry_publish(struct telemetry *telemetry, const struct hart_snapshot *
 void telemetry_set_generation(struct telemetry *telemetry, uint64_t generation);
 
 /* Console records for the daemon's own clients, by the rules any reader follows; any thread.
- * console_committed: records finished so far. console_read: copy record n into *record (a struct console_record);
- * false when it was overwritten or is not written yet. */
+ * console_committed: records finished so far. console_read: copy record n into *record (a struct
+ * console_record); false when it was overwritten or is not written yet. */
 struct console_record;
 uint64_t telemetry_console_committed(const struct telemetry *telemetry);
 bool telemetry_console_read(const struct telemetry *telemetry, uint64_t n, struct console_record *record);
