@@ -17,13 +17,12 @@ function digest(facts: unknown): string {
 export function generatedFiles(): Map<string, string> {
   const layoutHash = BigInt(`0x${digest({ ...telemetry }).slice(0, 16)}`);
   const schemaHash = digest({ relations, wire: { ...wire } }).slice(0, 16);
-  const wireHeader = c.emitWireHeader(schemaHash);
   return new Map([
     ['vm-core/gen/telemetry.h', c.emitTelemetryHeader(layoutHash)],
-    ['vm-core/gen/wire.h', wireHeader],
+    ['vm-core/gen/wire.h', c.emitWireHeader(schemaHash, false)],
     ['vm-core/gen/board.h', c.emitBoardHeader()],
     ['vm-core/gen/board_dtb.h', c.emitDeviceTreeHeader()],
-    ['fdw/gen/wire.h', wireHeader],
+    ['fdw/gen/wire.h', c.emitWireHeader(schemaHash, true)],
     ['fdw/gen/relations.h', c.emitCatalogueHeader(relations)],
     ['introspect/src/gen/telemetry.ts', ts.emitTelemetryModule(layoutHash)],
     ['introspect/src/gen/wire.ts', ts.emitWireModule(schemaHash)],

@@ -81,7 +81,8 @@ export function emitTelemetryHeader(layoutHash: bigint): string {
   return header('LINUXSQL_GEN_TELEMETRY_H', ['assert.h', 'stddef.h', 'stdint.h'], body);
 }
 
-export function emitWireHeader(schemaHash: string): string {
+/** The FDW has no telemetry.h, so its copy carries enum machine_state as well. */
+export function emitWireHeader(schemaHash: string, withMachineState: boolean): string {
   const body = [
     `#define WIRE_VERSION ${wire.protocolVersion}`,
     `#define WIRE_HELLO_MAGIC UINT32_C(${hex(wire.helloMagic)})`,
@@ -98,7 +99,7 @@ export function emitWireHeader(schemaHash: string): string {
       wire.qualOperator,
       wire.valueTag,
       wire.columnTypeCode,
-      telemetry.machineState,
+      ...(withMachineState ? [telemetry.machineState] : []),
     ].flatMap(enumOf),
   ];
   return header('LINUXSQL_GEN_WIRE_H', ['assert.h', 'stddef.h', 'stdint.h'], body);

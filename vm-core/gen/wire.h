@@ -105,14 +105,5 @@ enum column_type {
   COLUMN_TYPE_TIMESTAMPTZ = 6,
 };
 
-/* What the hart is doing. */
-enum machine_state {
-  MACHINE_STATE_PAUSED = 0, /* stopped at an instruction boundary, ready to run */
-  MACHINE_STATE_RUNNING = 1, /* running, idle time paced to host time */
-  MACHINE_STATE_STEPPING = 2, /* running under vm_step_until, idle time skipped */
-  MACHINE_STATE_POWEROFF = 3, /* the guest has powered off */
-  MACHINE_STATE_WAITING = 4, /* the hart waits for PostgreSQL */
-};
-
 
 #endif /* LINUXSQL_GEN_WIRE_H */
