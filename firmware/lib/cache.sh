@@ -76,7 +76,8 @@ cache_build() {
   mkdir -p "$path.new" "$work"
   say "building $name"
   "${name}_build" "$path.new" "$work"
-  (cd "$path.new" && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS)
+  (cd "$path.new" && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z |
+    python3 "$firmware_dir/lib/sha256_sparse.py" >SHA256SUMS)
   mv -T "$path.new" "$path"
   rm -rf "$work"
   say "$name done in $((SECONDS - started)) s"

@@ -1,7 +1,8 @@
 # Linux 6.1 of Debian's linux-source-6.1, not patched, built with our kernel.config.
 #
 # Output: Image, config, release, modules/*.ko. Built without any trace of when, where and by whom:
-# the same sources and tools give the same bytes. vmlinux and System.map are not kept: nothing in
+# the same sources and tools give the same bytes (what is unpacked and the progress shown do not
+# count as inputs, so that changing them rebuilds nothing). vmlinux and System.map are not kept: nothing in
 # the product may need them.
 
 kernel_source=/usr/src/linux-source-6.1.tar.xz
@@ -11,11 +12,26 @@ kernel_make_args=(ARCH=riscv CROSS_COMPILE=riscv64-linux-gnu- LOCALVERSION=
 
 kernel_inputs() {
   [ -r "$kernel_source" ] || fail "$kernel_source is missing (package linux-source-6.1)"
-  cat "$firmware_dir/stages/kernel.sh" "$firmware_dir/kernel.config"
-  sha256_of "$kernel_source"
+  declare -p kernel_make_args
+  declare -f kernel_build kernel_configure kernel_compile
+  cat "$firmware_dir/kernel.config"
+  kernel_source_sum
   riscv64-linux-gnu-gcc --version | head -n 1
   riscv64-linux-gnu-ld --version | head -n 1
   pahole --version
+}
+
+# Hashing 130 MB at every look would be slow: the sum is remembered for as long as the file is not touched.
+kernel_source_sum() {
+  local memo now sum
+  memo=$(cache_root)/kernel/source-sum
+  now=$(stat -c '%s %Y %i' "$kernel_source")
+  if [ "$(head -n 1 "$memo" 2>/dev/null)" != "$now" ]; then
+    sum=$(sha256_of "$kernel_source")
+    mkdir -p "$(dirname "$memo")"
+    printf '%s\n%s\n' "$now" "$sum" >"$memo.$$" && mv "$memo.$$" "$memo"
+  fi
+  tail -n 1 "$memo"
 }
 
 kernel_build() {
@@ -40,7 +56,7 @@ kernel_unpack() {
   local work=$1
   [ -e "$work/unpacked" ] && return 0
   say "kernel: unpacking $(basename "$kernel_source")"
-  [ "$(sha256_of "$kernel_source")" = "$(lock_value linux_source_sha256)" ] ||
+  [ "$(kernel_source_sum)" = "$(lock_value linux_source_sha256)" ] ||
     say "note: linux-source-6.1 differs from the pinned $(lock_value linux_source_version): $(dpkg-query -W -f '${Version}' linux-source-6.1 2>/dev/null || echo unknown)"
   rm -rf "$work/linux"
   mkdir -p "$work/linux"
