@@ -78,6 +78,7 @@ cache_build() {
   "${name}_build" "$path.new" "$work"
   (cd "$path.new" && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z |
     python3 "$firmware_dir/lib/sha256_sparse.py" >SHA256SUMS)
+  find "$path.new" -type f -exec chmod a-w {} + # images are copied, never run in place
   mv -T "$path.new" "$path"
   rm -rf "$work"
   say "$name done in $((SECONDS - started)) s"

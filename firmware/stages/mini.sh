@@ -11,7 +11,7 @@ mini_epoch=1767225600 # 2026-01-01 00:00:00 UTC, the time of every file
 
 mini_inputs() {
   cat "$firmware_dir/stages/mini.sh"
-  (cd "$firmware_dir/mini" && find . -type f -printf '%m %p\n' | LC_ALL=C sort &&
+  (cd "$firmware_dir/mini" && find . -type f -perm -u+x | LC_ALL=C sort &&
     find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
   cat "$(cache_path busybox)/SHA256SUMS" "$(cache_path agent)/SHA256SUMS" "$(cache_path kernel)/SHA256SUMS"
 }
