@@ -1,0 +1,63 @@
+/** `npm test`: set-up, C unit tests, then vitest. The last line counts. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { elapsed, step } from '../base/log.js';
+import { build, checkout } from '../base/paths.js';
+import { attach, capture } from '../base/run.js';
+import { ensureStages } from '../setup/stages.js';
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+function plus(a: Count, b: Count): Count {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed };
+}
+
+/** `make test` ends with "N passed, N failed"; anything else, or another exit code, is one failure more. */
+async function unitTests(): Promise<Count> {
+  const started = Date.now();
+  step('test', 'C unit tests');
+  const { code, stdout } = await capture('make', ['-C', 'vm-core', '-j2', 'test'], {
+    cwd: checkout,
+    timeoutMs: 1_200_000,
+    onLine: (line) => console.log(line),
+  });
+  const [, passed = '0', failed = '0'] = /(\d+) passed, (\d+) failed\s*$/.exec(stdout.trimEnd().replace(/\nmake.*$/s, '')) ?? [];
+  const count = { passed: Number(passed), failed: Number(failed) };
+  step('test', `C unit tests: ${count.passed} passed, ${count.failed} failed (${elapsed(started)})`);
+  return code === 0 || count.failed > 0 ? count : plus(count, { passed: 0, failed: 1 });
+}
+
+function readCount(file: string): Count | undefined {
+  try {
+    const report: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof report !== 'object' || report === null) return undefined;
+    const fields = Object.fromEntries(Object.entries(report));
+    const failedFiles = Number(fields['numFailedTestSuites']) > 0 && Number(fields['numFailedTests']) === 0 ? 1 : 0;
+    return { passed: Number(fields['numPassedTests']), failed: Number(fields['numFailedTests']) + failedFiles };
+  } catch {
+    return undefined;
+  }
+}
+
+async function vitest(args: readonly string[]): Promise<Count> {
+  const started = Date.now();
+  mkdirSync(build, { recursive: true });
+  const file = join(build, `vitest-${process.pid}.json`);
+  const program = join(checkout, 'node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const code = await attach(process.execPath, [program, 'run', ...reporters, ...args], { cwd: checkout });
+  const count = readCount(file) ?? { passed: 0, failed: 1 };
+  step('test', `vitest: ${count.passed} passed, ${count.failed} failed (${elapsed(started)})`);
+  return code === 0 || count.failed > 0 ? count : plus(count, { passed: 0, failed: 1 });
+}
+
+export async function test(args: readonly string[]): Promise<number> {
+  await ensureStages();
+  const units = args.length === 0 ? await unitTests() : { passed: 0, failed: 0 };
+  const { passed, failed } = plus(units, await vitest(args));
+  console.log(`${passed} passed, ${failed} failed (${elapsed()})`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
