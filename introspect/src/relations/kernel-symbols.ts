@@ -1,0 +1,49 @@
+import { LayoutError } from '../btf/layout.js';
+import type { Kernel } from '../kernel/kernel.js';
+import { Modules, type ModuleSymbol } from '../kernel/module.js';
+import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
+
+/** A symbol of the kernel by index, or one of a module. */
+type Item = number | ModuleSymbol;
+
+/** kallsyms, then the modules' own tables. */
+export function kernelSymbols(kernel: Kernel, request: ScanRequest): RowSource {
+  const { symbols } = kernel;
+  const names = request.pin('name').values;
+  const addresses = request.pin('addr');
+  function* own(): Generator<number> {
+    if (names) {
+      for (const name of names) yield* symbols.named(String(name));
+      return;
+    }
+    const end = addresses.high === Infinity ? symbols.count : symbols.lowerBound(addresses.high + 1);
+    const start = addresses.low === -Infinity ? 0 : symbols.lowerBound(addresses.low);
+    for (let symbol = start; symbol < end; symbol++) {
+      request.budget.take();
+      yield symbol;
+    }
+  }
+  function* all(): Generator<Item> {
+    yield* own();
+    yield* moduleSymbols(kernel, request);
+  }
+  return rowSource('kernel_symbols', all(), {
+    name: (item) => (typeof item === 'number' ? symbols.name(item) : item.name),
+    addr: (item) => (typeof item === 'number' ? symbols.address(item) : item.address),
+    type: (item) => (typeof item === 'number' ? symbols.type(item) : item.type),
+    size: (item) => (typeof item === 'number' ? (symbols.size(item) ?? null) : item.size || null),
+    module: (item) => (typeof item === 'number' ? null : item.module),
+  });
+}
+
+function* moduleSymbols(kernel: Kernel, request: ScanRequest): Generator<ModuleSymbol> {
+  let modules: Modules;
+  try {
+    modules = kernel.decoder(Modules);
+  } catch (error) {
+    // A kernel built without modules has no such list; one before its first page table cannot be asked.
+    if (error instanceof LayoutError) return;
+    throw error;
+  }
+  for (const module of modules.all(request.budget)) yield* modules.symbols(module, request.budget);
+}

@@ -1,0 +1,169 @@
+/**
+ * A running scan: takes items from a source, tests them, and fills row batches. The qual tree is always
+ * applied whole; sort and limit follow it. fill() stops at the batch's end or after a bounded amount of
+ * work, so one scan never holds the service for long.
+ */
+import type { CatalogueRelation } from '../gen/relations.js';
+import type { Budget } from '../memory/budget.js';
+import { GuestFault, WalkCut } from '../memory/guest-fault.js';
+import type { RowWriter } from '../server/row-writer.js';
+import type { ReadColumn, Test } from './qual.js';
+import type { RowSource } from './row-source.js';
+import { compareValues, type Value } from './value.js';
+
+export interface Plan {
+  relation: CatalogueRelation;
+  columns: number[];
+  test: Test | undefined;
+  sort: { column: number; descending: boolean; nullsFirst: boolean } | undefined;
+  /** −1: none. */
+  limit: number;
+}
+
+const itemsPerTurn = 2048;
+
+export class Cursor {
+  readonly #plan: Plan;
+  readonly #source: RowSource;
+  readonly #budget: Budget;
+  readonly #iterator: Iterator<unknown>;
+  readonly #values: (Value | undefined)[];
+  readonly #read: ReadColumn;
+  readonly #direct: boolean;
+  #item: unknown;
+  #sorted: unknown[] | undefined;
+  #sortedAt = 0;
+  #collected: { key: Value; item: unknown }[] | undefined;
+  sent = 0;
+  examined = 0;
+
+  constructor(plan: Plan, source: RowSource, budget: Budget) {
+    this.#plan = plan;
+    this.#source = source;
+    this.#budget = budget;
+    this.#iterator = source.items[Symbol.iterator]();
+    this.#values = new Array<Value | undefined>(plan.relation.columns.length).fill(undefined);
+    this.#read = (column) => this.#column(column);
+    this.#direct = source.direct !== undefined;
+    const { sort } = plan;
+    const given = source.sortedBy;
+    if (sort && !(given && given.column === sort.column && given.descending === sort.descending)) this.#collected = [];
+  }
+
+  /** Whether some walk was cut short. */
+  get cut(): boolean {
+    return this.#budget.cutReason !== undefined;
+  }
+
+  /** Adds rows to the writer; false when the scan has ended, true when there may be more. */
+  fill(writer: RowWriter): boolean {
+    for (let turn = 0; turn < itemsPerTurn; turn++) {
+      if (this.#plan.limit >= 0 && this.sent >= this.#plan.limit) return this.#end();
+      if (writer.full) return true;
+      if (this.#collected) {
+        if (!this.#collect()) this.#sortCollected();
+        continue;
+      }
+      if (this.#sorted) {
+        if (this.#sortedAt >= this.#sorted.length) return this.#end();
+        this.#take(this.#sorted[this.#sortedAt++]);
+      } else {
+        const next = this.#advance();
+        if (next === undefined) return this.#end();
+        this.examined++;
+        this.#take(next);
+        if (this.#plan.test && this.#plan.test(this.#read) !== true) continue;
+      }
+      this.#write(writer);
+      this.sent++;
+    }
+    return true;
+  }
+
+  #end(): false {
+    this.#iterator.return?.();
+    return false;
+  }
+
+  close(): void {
+    this.#iterator.return?.();
+  }
+
+  #advance(): unknown {
+    try {
+      const next = this.#iterator.next();
+      return next.done === true ? undefined : next.value;
+    } catch (error) {
+      if (error instanceof WalkCut) return undefined;
+      if (!(error instanceof GuestFault)) throw error;
+      this.#budget.cut(error.message);
+      return undefined;
+    }
+  }
+
+  #take(item: unknown): void {
+    this.#item = item;
+    if (!this.#direct || this.#plan.test || this.#plan.sort) this.#values.fill(undefined);
+  }
+
+  #collect(): boolean {
+    const next = this.#advance();
+    if (next === undefined) return false;
+    this.examined++;
+    this.#take(next);
+    if (!this.#plan.test || this.#plan.test(this.#read) === true) {
+      this.#collected!.push({ key: this.#column(this.#plan.sort!.column), item: next });
+    }
+    return true;
+  }
+
+  #sortCollected(): void {
+    const { descending, nullsFirst } = this.#plan.sort!;
+    const sign = descending ? -1 : 1;
+    this.#collected!.sort((a, b) => {
+      if (a.key === null || b.key === null) return a.key === b.key ? 0 : (a.key === null) === nullsFirst ? -1 : 1;
+      return sign * compareValues(a.key, b.key);
+    });
+    this.#sorted = this.#collected!.map((entry) => entry.item);
+    this.#collected = undefined;
+  }
+
+  #column(column: number): Value {
+    const known = this.#values[column];
+    if (known !== undefined) return known;
+    if (column === this.#source.qualityColumn) {
+      for (let other = 0; other < this.#values.length; other++) if (other !== column) this.#column(other);
+    }
+    let value: Value;
+    try {
+      value = this.#source.columns[column]!(this.#item);
+      const noAddress = value !== value && this.#plan.relation.columns[column]!.type !== 'float8';
+      if (noAddress) value = this.#missing(column, 'not an address');
+    } catch (error) {
+      if (!(error instanceof GuestFault) || error instanceof WalkCut) throw error;
+      value = this.#missing(column, error.message);
+    }
+    this.#values[column] = value;
+    return value;
+  }
+
+  /** A column that could not be read: null where the relation allows it, else −1 or empty, and a note. */
+  #missing(column: number, reason: string): Value {
+    const { name, nullable, type } = this.#plan.relation.columns[column]!;
+    if (this.#source.note) this.#source.note(this.#item, `${name}: ${reason}`);
+    else this.#budget.cut(`${name}: ${reason}`);
+    return nullable ? null : type === 'text' ? '' : type === 'bool' ? false : -1;
+  }
+
+  #write(writer: RowWriter): void {
+    const { columns } = this.#plan;
+    writer.beginRow();
+    for (let slot = 0; slot < columns.length; slot++) {
+      const column = columns[slot]!;
+      const direct = this.#direct ? this.#source.direct![column] : undefined;
+      if (direct) direct(this.#item as number, writer, slot);
+      else writer.value(slot, this.#column(column));
+    }
+    writer.endRow();
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * A relation as a scan sees it: items in the order of the walk, and one reader per column. Columns are read
+ * only when a qual, a sort or the query asks for them, so a wide relation costs what is used of it.
+ */
+import { catalogue, type CatalogueRelation, type RelationName, type RowOf } from '../gen/relations.js';
+import type { Budget } from '../memory/budget.js';
+import type { RowWriter } from '../server/row-writer.js';
+import type { Pin } from './qual.js';
+import type { Value } from './value.js';
+
+/** Writes one column of item straight into the row under construction, without making a Value of it. */
+export type DirectWrite = (item: number, writer: RowWriter, slot: number) => void;
+
+export interface RowSource {
+  items: Iterable<unknown>;
+  /** By column index of the catalogue. */
+  columns: ((item: unknown) => Value)[];
+  /** Relations whose items are numbers may write some columns directly. */
+  direct?: (DirectWrite | undefined)[];
+  /** Told why a column could not be read. */
+  note?: (item: unknown, reason: string) => void;
+  /** This column says what went wrong with the others, so it is read last and reads them all. */
+  qualityColumn?: number;
+  /** Orders in which items already come: (column index, descending). */
+  sortedBy?: { column: number; descending: boolean };
+}
+
+export interface ScanRequest {
+  budget: Budget;
+  /** What the quals say about a column. */
+  pin: (column: string) => Pin;
+  /** The order asked for; a source that can deliver it says so in sortedBy. */
+  order: { column: string; descending: boolean } | undefined;
+}
+
+export type ColumnReaders<Name extends RelationName, Item> = {
+  [K in keyof RowOf[Name]]-?: (item: Item) => RowOf[Name][K];
+};
+
+export interface SourceOptions<Item> {
+  note?: (item: Item, reason: string) => void;
+  quality?: string;
+  sortedBy?: { column: string; descending: boolean };
+  direct?: Partial<Record<string, DirectWrite>>;
+}
+
+const byName = new Map<string, CatalogueRelation>(catalogue.map((relation) => [relation.name, relation]));
+
+export function relationNamed(name: string): CatalogueRelation | undefined {
+  return byName.get(name);
+}
+
+/** Puts readers by column name into catalogue order; the types hold them to the generated row. */
+export function rowSource<Name extends RelationName, Item>(
+  name: Name, items: Iterable<Item>, readers: ColumnReaders<Name, Item>, options: SourceOptions<Item> = {},
+): RowSource {
+  const { columns } = byName.get(name)!;
+  const table = readers as unknown as Record<string, (item: unknown) => Value>;
+  const source: RowSource = { items, columns: columns.map((column) => table[column.name]!) };
+  const { note, quality, sortedBy, direct } = options;
+  if (note) source.note = (item, reason) => note(item as Item, reason);
+  if (quality) source.qualityColumn = columns.findIndex((column) => column.name === quality);
+  if (direct) source.direct = columns.map((column) => direct[column.name]);
+  if (sortedBy) {
+    source.sortedBy = { column: columns.findIndex((column) => column.name === sortedBy.column), descending: sortedBy.descending };
+  }
+  return source;
+}

@@ -1,0 +1,184 @@
+/**
+ * Rows in the form of docs/protocol.md, "DATA": written straight into the frame that goes out. A writer
+ * serves one scan; each batch gets a buffer of its own, because the socket keeps it until it is sent.
+ */
+import { frameHeader, frameType, maxFrameBytes } from '../gen/wire.js';
+import type { ColumnType } from '../gen/relations.js';
+import type { Value } from '../scan/value.js';
+import { introspectError } from '../errors.js';
+
+const batchHeader = 8;
+const rowHeader = 8;
+const firstRows = 16;
+const targetBytes = 64 * 1024;
+/** Rows of the widest relation are far smaller; text can make one larger, up to the frame limit. */
+const initialBytes = frameHeader.size + targetBytes + 4096;
+
+export class RowWriter {
+  readonly #types: readonly ColumnType[];
+  readonly #bitmapWords: number;
+  readonly #fixedBytes: number;
+  #buffer: Buffer;
+  /** The same bytes as words; rows start at multiples of 8 from the payload, and the payload of the buffer. */
+  words: Uint32Array;
+  #row = 0;
+  #end: number;
+  #rows = 0;
+  #rowLimit = firstRows;
+
+  constructor(types: readonly ColumnType[]) {
+    this.#types = types;
+    this.#bitmapWords = Math.ceil(types.length / 64) * 2;
+    this.#fixedBytes = rowHeader + this.#bitmapWords * 4 + types.length * 8;
+    this.#buffer = Buffer.alloc(0);
+    this.words = new Uint32Array(0);
+    this.#end = 0;
+    this.#allocate(Math.min(initialBytes, frameHeader.size + batchHeader + firstRows * (this.#fixedBytes + 256)));
+  }
+
+  #allocate(bytes: number): void {
+    const size = Math.ceil(bytes / 8) * 8;
+    this.#buffer = Buffer.from(new ArrayBuffer(size));
+    this.words = new Uint32Array(this.#buffer.buffer);
+    this.#end = frameHeader.size + batchHeader;
+    this.#rows = 0;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The batch has reached its size; take() it. */
+  get full(): boolean {
+    return this.#rows >= this.#rowLimit || this.#end >= frameHeader.size + targetBytes - this.#fixedBytes - 256;
+  }
+
+  beginRow(): void {
+    this.#row = this.#end;
+    this.#reserve(this.#fixedBytes);
+    const first = this.#row / 4;
+    this.words.fill(0, first, first + 2 + this.#bitmapWords);
+    this.#end = this.#row + this.#fixedBytes;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#end + bytes + 8;
+    if (needed <= this.#buffer.length) return;
+    if (needed > frameHeader.size + maxFrameBytes) throw introspectError('internal', 'a row is larger than a frame can hold');
+    const larger = Math.min(Math.max(needed, this.#buffer.length * 2), frameHeader.size + maxFrameBytes + 8);
+    const bytesSoFar = this.#buffer;
+    this.#buffer = Buffer.from(new ArrayBuffer(Math.ceil(larger / 8) * 8));
+    this.#buffer.set(bytesSoFar.subarray(0, this.#end));
+    this.words = new Uint32Array(this.#buffer.buffer);
+  }
+
+  /** Index in words of a column's slot in the row under construction. */
+  slotWord(slot: number): number {
+    return this.#row / 4 + 2 + this.#bitmapWords + slot * 2;
+  }
+
+  setNull(slot: number): void {
+    const word = this.#row / 4 + 2 + (slot >>> 5);
+    this.words[word] = this.words[word]! | (1 << (slot & 31));
+    this.setWords(slot, 0, 0);
+  }
+
+  setWords(slot: number, low: number, high: number): void {
+    const at = this.slotWord(slot);
+    this.words[at] = low;
+    this.words[at + 1] = high;
+  }
+
+  /** A safe integer. */
+  setInteger(slot: number, value: number): void {
+    const high = Math.floor(value / 4294967296);
+    this.setWords(slot, value - high * 4294967296, high);
+  }
+
+  setText(slot: number, text: string): void {
+    // A UTF-16 unit takes at most three bytes.
+    this.#reserve(4 + text.length * 3 + 8);
+    const start = this.#end + 4;
+    let length = text.length;
+    if (length > 48 || !this.#writeAscii(text, start)) length = this.#buffer.write(text, start, 'utf8');
+    this.#finishText(slot, start, length);
+  }
+
+  #writeAscii(text: string, start: number): boolean {
+    const buffer = this.#buffer;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) return false;
+      buffer[start + i] = unit;
+    }
+    return true;
+  }
+
+  /** UTF-8 bytes that are known to be sound. */
+  setTextBytes(slot: number, bytes: Uint8Array): void {
+    this.#reserve(4 + bytes.length + 8);
+    const start = this.#end + 4;
+    const buffer = this.#buffer;
+    for (let i = 0; i < bytes.length; i++) buffer[start + i] = bytes[i]!;
+    this.#finishText(slot, start, bytes.length);
+  }
+
+  /** Text starts after a 4-byte gap, which the reader turns into a varlena header. */
+  #finishText(slot: number, start: number, length: number): void {
+    this.words[(start - 4) / 4] = 0;
+    this.setWords(slot, start - 4 - this.#row, length);
+    let end = start + length;
+    while ((end & 3) !== 0) this.#buffer[end++] = 0;
+    this.#end = end;
+  }
+
+  value(slot: number, value: Value): void {
+    if (value === null) {
+      this.setNull(slot);
+      return;
+    }
+    switch (this.#types[slot]) {
+      case 'text':
+        this.setText(slot, String(value));
+        return;
+      case 'float8':
+        this.#buffer.writeDoubleLE(Number(value), this.slotWord(slot) * 4);
+        return;
+      case 'bool':
+        this.setWords(slot, value ? 1 : 0, 0);
+        return;
+      default:
+        if (typeof value === 'bigint') {
+          this.setWords(slot, Number(value & 0xffff_ffffn), Number((value >> 32n) & 0xffff_ffffn));
+        } else if (Number.isSafeInteger(value)) {
+          this.setInteger(slot, value as number);
+        } else {
+          // A word that was no address, or a count beyond 2^53.
+          this.setNull(slot);
+        }
+    }
+  }
+
+  endRow(): void {
+    if ((this.#end & 4) !== 0) {
+      this.words[this.#end / 4] = 0;
+      this.#end += 4;
+    }
+    this.words[this.#row / 4] = this.#end - this.#row;
+    this.#rows++;
+  }
+
+  /** The finished DATA frame; the writer goes on with a new, larger batch. */
+  take(request: bigint): Buffer {
+    const frame = this.#buffer.subarray(0, this.#end);
+    const length = this.#end - frameHeader.size;
+    frame.writeUInt32LE(length, frameHeader.length);
+    frame.writeUInt32LE(frameType.data, frameHeader.type);
+    frame.writeBigUInt64LE(request, frameHeader.request);
+    frame.writeUInt32LE(this.#rows, frameHeader.size);
+    frame.writeUInt32LE(0, frameHeader.size + 4);
+    this.#rowLimit = Math.min(this.#rowLimit * 2, 65536);
+    this.#allocate(initialBytes);
+    return frame;
+  }
+}
