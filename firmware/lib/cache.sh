@@ -59,14 +59,14 @@ cache_ensure() {
   path=$(cache_path "$name") || return 1
   [ -f "$path/SHA256SUMS" ] && return 0
   mkdir -p "$(dirname "$path")"
-  (
-    exec 9>"$(dirname "$path")/lock"
-    flock 9
-    [ -f "$path/SHA256SUMS" ] || cache_build "$name" "$path"
-  )
+  exec 9>"$(dirname "$path")/lock"
+  flock --nonblock 9 || { say "waiting for another run that is building $name"; flock 9; }
+  [ -f "$path/SHA256SUMS" ] || cache_build "$name" "$path"
+  exec 9>&-
 }
 
-# Runs under the product's lock.
+# Runs under the product's lock, which its child processes share: should this one be killed alone, the next
+# run waits for them to end before it touches their files.
 cache_build() {
   local name=$1 path=$2 started=$SECONDS
   local work=$path.work

@@ -13,7 +13,7 @@ kernel_make_args=(ARCH=riscv CROSS_COMPILE=riscv64-linux-gnu- LOCALVERSION=
 kernel_inputs() {
   [ -r "$kernel_source" ] || fail "$kernel_source is missing (package linux-source-6.1)"
   declare -p kernel_make_args
-  declare -f kernel_build kernel_configure kernel_compile
+  declare -f kernel_build kernel_configure kernel_make
   cat "$firmware_dir/kernel.config"
   kernel_source_sum
   riscv64-linux-gnu-gcc --version | head -n 1
@@ -77,14 +77,19 @@ kernel_configure() {
 }
 
 # pahole's threads order types as they finish, so BTF is encoded by one; debug paths are made relative
-# since the build id hashes them.
-kernel_compile() {
-  local tree=$1 log=$2/build.log maker flags
+# since the build id hashes them. Replaces the shell it runs in.
+kernel_make() {
+  local tree=$1 flags
   flags=$(cd "$tree" && PAHOLE=pahole sh scripts/pahole-flags.sh | sed 's/ *-j\b//')
-  make -C "$tree" -j"${LINUXSQL_JOBS:-$(nproc)}" "${kernel_make_args[@]}" "PAHOLE_FLAGS=$flags" \
-    "KCFLAGS=-ffile-prefix-map=$tree=." "KAFLAGS=-ffile-prefix-map=$tree=." Image modules </dev/null >"$log" 2>&1 9>&- &
+  exec make -C "$tree" -j"${LINUXSQL_JOBS:-$(nproc)}" "${kernel_make_args[@]}" "PAHOLE_FLAGS=$flags" \
+    "KCFLAGS=-ffile-prefix-map=$tree=." "KAFLAGS=-ffile-prefix-map=$tree=." Image modules
+}
+
+kernel_compile() {
+  local tree=$1 log=$2/build.log maker
+  kernel_make "$tree" </dev/null >"$log" 2>&1 &
   maker=$!
-  trap 'kill -TERM '"$maker"' 2>/dev/null; wait; exit 130' INT TERM
+  trap "kill -TERM $maker 2>/dev/null; wait; exit 130" INT TERM
   kernel_progress "$maker" "$log"
   if ! wait "$maker"; then
     tail -n 20 "$log" >&2
