@@ -119,3 +119,13 @@ void sha256_final(struct sha256 *hash, uint8_t digest[32]) {
     memcpy(digest + 4 * i, &word, 4);
   }
 }
+
+void sha256_final_hex(struct sha256 *hash, char text[65]) {
+  uint8_t digest[32];
+  sha256_final(hash, digest);
+  for (unsigned i = 0; i < sizeof digest; i++) {
+    text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+  }
+  text[64] = 0;
+}

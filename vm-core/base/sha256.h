@@ -15,4 +15,7 @@ void sha256_init(struct sha256 *hash);
 void sha256_update(struct sha256 *hash, const void *data, size_t size);
 void sha256_final(struct sha256 *hash, uint8_t digest[32]);
 
+/* Finish and write 64 lower-case hexadecimal digits and a NUL. */
+void sha256_final_hex(struct sha256 *hash, char text[65]);
+
 #endif

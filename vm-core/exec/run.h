@@ -62,6 +62,9 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
                              const char **error);
 void engine_destroy(struct engine *engine);
 
+/* Forget decoded code and cached translations: RAM or hart state was replaced from outside. */
+void engine_flush(struct engine *engine);
+
 enum stop_reason run_hart(struct engine *engine, const struct run_limits *limits);
 
 /* "budget", "breakpoint", ... for messages and SQL. */
@@ -69,7 +72,9 @@ const char *stop_reason_name(enum stop_reason reason);
 
 /* Instructions retired by each kind of execution, for --stats and telemetry. */
 struct engine_counters {
-  uint64_t interp_insns, jit_insns, blocks_built, blocks_dropped, traps, interrupts;
+  uint64_t interp_insns, jit_insns, blocks_built, blocks_dropped, traps, interrupts, wfi;
+  uint64_t tlb_fill_read, tlb_fill_write, tlb_fill_fetch, tlb_walks, tlb_flush, tlb_flush_page;
+  uint64_t mmio_reads, mmio_writes;
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
 

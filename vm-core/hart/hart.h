@@ -19,6 +19,7 @@ struct block;
 struct hart;
 struct mmu;
 struct telemetry;
+struct sha256;
 struct tlb_set;
 
 /* mtime runs at 10 MHz: one tick is 100 ns of virtual time. */
@@ -56,6 +57,9 @@ struct trap {
 
 /* Calls from the hart to the layers above it, set up by mmu and exec. */
 struct hart_hooks {
+  /* The block reached a place where a breakpoint may be; true: stop before the instruction at pc. */
+  bool (*breakpoint)(void *opaque, uint64_t pc);
+  void *opaque; /* of breakpoint */
   void (*context_changed)(struct hart *hart, unsigned changes);
 };
 
@@ -82,7 +86,7 @@ struct hart {
   bool leave;                /* leave the block after this instruction: interrupt, stop or time changed */
   uint8_t priv;              /* enum priv */
   uint8_t frm;               /* fcsr.frm */
-  uint8_t fflags;            /* fcsr.fflags */
+  uint32_t fflags;           /* fcsr.fflags, low 5 bits */
   uint32_t pending;          /* see above */
   uint64_t f[32];            /* singles are NaN-boxed */
   uint64_t pc;               /* valid between blocks */
@@ -106,6 +110,7 @@ struct hart {
   struct mmu *mmu;
   struct telemetry *telemetry; /* NULL: off */
   struct hart_hooks hooks;
+  bool waiting;            /* in WFI */
   bool stop_on_first_user; /* copied from run_limits: checked when privilege drops to U */
 
   _Atomic bool attention; /* any thread: run_hart returns STOP_REQUESTED soon (within 2^18 instructions) */
@@ -147,6 +152,9 @@ static inline bool hart_raise(struct hart *hart, uint64_t cause, uint64_t tval) 
   hart->trap = (struct trap){true, cause, tval};
   return false;
 }
+
+/* Feed the whole architectural state into a hash, in a fixed order (hart/state.c). */
+void hart_hash(const struct hart *hart, struct sha256 *hash);
 
 /* Change privilege and tell the MMU. */
 void hart_set_priv(struct hart *hart, unsigned priv);

@@ -3,9 +3,15 @@
 #define MMU_MMU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct hart;
 struct phys;
+
+/* Plain counts since the start; the guest cannot see them. Fills are of level 1. */
+struct mmu_counters {
+  uint64_t fill_read, fill_write, fill_fetch, walks, flush_all, flush_page, mmio_reads, mmio_writes;
+};
 
 /* Attach a TLB and the given physical space to the hart, and set the hart's context hook. false: no memory.
  */

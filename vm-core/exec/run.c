@@ -1,0 +1,193 @@
+#include "exec/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/breakpoint.h"
+#include "hart/trap.h"
+#include "interp/interp.h"
+#include "mmu/mmu.h"
+
+/* Traps one after the other with nothing retired in between: the handler itself cannot be fetched. Such a
+ * hart does nothing until an interrupt comes, like one in WFI. */
+enum { STUCK_TRAPS = 16 };
+
+struct engine {
+  struct hart *hart;
+  struct run_owner owner;
+  struct block_store blocks;
+  struct breakpoints breakpoints;
+  uint64_t epoch_done; /* instret of the last epoch callback */
+  uint64_t trap_instret;
+  unsigned stuck;
+  uint64_t traps, interrupts, waits, insns_start;
+};
+
+static bool breakpoint_hit(void *opaque, uint64_t pc) {
+  struct engine *engine = opaque;
+  return breakpoints_hit(&engine->breakpoints, engine->hart, pc);
+}
+
+struct engine *engine_create(struct hart *hart, enum engine_kind kind, const struct run_owner *owner,
+                             const char **error) {
+  if (kind != ENGINE_INTERP) {
+    *error = "this build has no JIT engine: use --engine interp";
+    return NULL;
+  }
+  *error = "not enough memory for the engine";
+  struct engine *engine = calloc(1, sizeof *engine);
+  if (!engine) return NULL;
+  engine->hart = hart;
+  if (owner) engine->owner = *owner;
+  engine->epoch_done = UINT64_MAX;
+  engine->insns_start = hart_instret(hart);
+  if (!block_store_init(&engine->blocks, hart)) {
+    free(engine);
+    return NULL;
+  }
+  hart->hooks.breakpoint = breakpoint_hit;
+  hart->hooks.opaque = engine;
+  return engine;
+}
+
+void engine_destroy(struct engine *engine) {
+  if (!engine) return;
+  block_store_destroy(&engine->blocks);
+  free(engine);
+}
+
+void engine_flush(struct engine *engine) {
+  block_flush(&engine->blocks);
+  mmu_flush_all(engine->hart);
+}
+
+void engine_counters(const struct engine *engine, struct engine_counters *out) {
+  const struct mmu_counters *mmu = &engine->hart->mmu->counters;
+  const struct block_counters *blocks = &engine->blocks.counters;
+  *out = (struct engine_counters){
+      .interp_insns = hart_instret(engine->hart) - engine->insns_start,
+      .blocks_built = blocks->built,
+      .blocks_dropped = blocks->dropped,
+      .traps = engine->traps,
+      .interrupts = engine->interrupts,
+      .wfi = engine->waits,
+      .tlb_fill_read = mmu->fill_read,
+      .tlb_fill_write = mmu->fill_write,
+      .tlb_fill_fetch = mmu->fill_fetch,
+      .tlb_walks = mmu->walks,
+      .tlb_flush = mmu->flush_all,
+      .tlb_flush_page = mmu->flush_page,
+      .mmio_reads = mmu->mmio_reads,
+      .mmio_writes = mmu->mmio_writes,
+  };
+}
+
+const char *stop_reason_name(enum stop_reason reason) {
+  static const char *const names[] = {
+      [STOP_NONE] = "none",
+      [STOP_BUDGET] = "budget",
+      [STOP_BREAKPOINT] = "breakpoint",
+      [STOP_FIRST_USER] = "first user instruction",
+      [STOP_FAULT] = "fault",
+      [STOP_ECALL] = "ecall",
+      [STOP_REQUESTED] = "requested",
+      [STOP_IDLE] = "idle",
+      [STOP_HALTED] = "halted",
+      [STOP_POWEROFF] = "poweroff",
+      [STOP_REBOOT] = "reboot",
+      [STOP_HTIF] = "htif",
+  };
+  return (unsigned)reason < sizeof names / sizeof *names ? names[reason] : "unknown";
+}
+
+static uint64_t next_epoch(uint64_t instret) { return (instret / EPOCH_INSNS + 1) * EPOCH_INSNS; }
+
+/* Outside input is taken in at multiples of EPOCH_INSNS, once each. */
+static void epoch(struct engine *engine) {
+  uint64_t now = hart_instret(engine->hart);
+  if (now % EPOCH_INSNS || now == engine->epoch_done) return;
+  engine->epoch_done = now;
+  if (engine->owner.epoch) engine->owner.epoch(engine->owner.opaque);
+}
+
+static void set_budget(struct hart *hart, uint64_t stop_at) {
+  uint64_t now = hart_instret(hart), end = next_epoch(now);
+  if (stop_at < end) end = stop_at;
+  uint64_t event = event_next_ns(hart);
+  if (event != EVENT_NEVER && event - hart->idle_ns < end) end = event - hart->idle_ns;
+  hart->budget_end = end;
+  hart->budget = (int64_t)(end - now);
+}
+
+/* Virtual time jumps to the next event, or as far as the owner lets it. */
+static enum stop_reason wait_for_event(struct engine *engine, const struct run_limits *limits) {
+  struct hart *hart = engine->hart;
+  const struct run_owner *owner = &engine->owner;
+  uint64_t event = event_next_ns(hart), now = hart_time_ns(hart);
+  if (event == EVENT_NEVER) {
+    if (limits->stop_on_idle) return STOP_IDLE;
+    if (!owner->idle_forever || !owner->idle_forever(owner->opaque)) return STOP_HALTED;
+    if (owner->epoch) owner->epoch(owner->opaque);
+    return STOP_NONE;
+  }
+  uint64_t ns = event - now;
+  if (limits->stop_on_idle && ns >= IDLE_NS) return STOP_IDLE;
+  uint64_t passed = owner->idle_wait ? owner->idle_wait(owner->opaque, ns) : ns;
+  hart->idle_ns += passed < ns ? passed : ns;
+  if (passed < ns && owner->epoch) owner->epoch(owner->opaque);
+  return STOP_NONE;
+}
+
+static void take_exception(struct engine *engine, const struct run_limits *limits) {
+  struct hart *hart = engine->hart;
+  uint64_t cause = hart->trap.cause, now = hart_instret(hart);
+  engine->stuck = now == engine->trap_instret ? engine->stuck + 1 : 0;
+  engine->trap_instret = now;
+  engine->traps++;
+  hart_take_exception(hart);
+  if (cause < 32 && (limits->fault_causes & BIT(cause))) hart_request_stop(hart, STOP_FAULT);
+  if (cause == CAUSE_ECALL_U && limits->ecall_number >= 0 && hart->x[17] == (uint64_t)limits->ecall_number) {
+    hart_request_stop(hart, STOP_ECALL);
+  }
+}
+
+/* Events, interrupts and waiting between two stretches of execution. STOP_NONE: the hart may run. */
+static enum stop_reason between(struct engine *engine, const struct run_limits *limits) {
+  struct hart *hart = engine->hart;
+  for (;;) {
+    if (hart->stop_request) return hart->stop_request;
+    if (hart_instret(hart) >= limits->stop_at_instret) return STOP_BUDGET;
+    if (atomic_exchange_explicit(&hart->attention, false, memory_order_acquire)) return STOP_REQUESTED;
+    epoch(engine);
+    event_fire_due(hart);
+    if (hart->stop_request) continue;
+    int irq = hart_pending_interrupt(hart);
+    if (irq >= 0) {
+      engine->interrupts++;
+      engine->stuck = 0;
+      hart->waiting = false;
+      hart_take_interrupt(hart, (unsigned)irq);
+    }
+    if (hart->waiting && hart_wfi_ready(hart)) hart->waiting = false;
+    if (!hart->waiting && engine->stuck < STUCK_TRAPS) return STOP_NONE;
+    engine->stuck = 0;
+    engine->waits++;
+    enum stop_reason reason = wait_for_event(engine, limits);
+    if (reason) return reason;
+  }
+}
+
+enum stop_reason run_hart(struct engine *engine, const struct run_limits *limits) {
+  struct hart *hart = engine->hart;
+  hart->stop_request = STOP_NONE;
+  hart->stop_on_first_user = limits->stop_on_first_user;
+  if (breakpoints_set(&engine->breakpoints, limits, &engine->blocks)) block_flush(&engine->blocks);
+  for (;;) {
+    enum stop_reason reason = between(engine, limits);
+    if (reason) return reason;
+    hart->leave = false;
+    set_budget(hart, limits->stop_at_instret);
+    interp_run(&engine->blocks);
+    if (hart->trap.raised) take_exception(engine, limits);
+  }
+}

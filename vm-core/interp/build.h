@@ -1,0 +1,23 @@
+/* Turning instruction bytes into ops. */
+#ifndef INTERP_BUILD_H
+#define INTERP_BUILD_H
+
+#include "interp/block.h"
+
+/* Every instruction may have a breakpoint op before it; one op ends the block. */
+enum { BLOCK_MAX_OPS = 2 * BLOCK_MAX_INSNS + 1, BLOCK_SINGLE_OPS = 3 };
+
+static inline size_t block_size(unsigned ops) { return sizeof(struct block) + ops * sizeof(struct op); }
+
+/* Decode from `offset` of the page up to max_insns (1..BLOCK_MAX_INSNS) instructions, a jump or the page's
+ * end. The instruction at `offset` lies wholly in the page. Returns the page offset behind the last one. */
+unsigned block_build(const struct block_store *store, struct block *block, const uint8_t *page,
+                     unsigned offset, unsigned max_insns);
+
+/* A block of the single instruction `word`, located at `offset`; not linked to any page. */
+void block_build_single(const struct block_store *store, struct block *block, uint32_t word, unsigned offset);
+
+/* Ops of a finished block. */
+unsigned block_op_count(const struct block *block);
+
+#endif

@@ -1,0 +1,27 @@
+#include "interp/interp.h"
+
+/* Runs chained blocks from `block` on; returns when the dispatcher must find the next one by hart->pc. */
+static void run_chain(struct block_store *store, const struct block *block) {
+  struct hart *hart = store->hart;
+  do {
+    if (unlikely(block->count > hart->budget)) {
+      if (!hart->budget) {
+        hart->pc = hart->code_page + block->offset;
+        return;
+      }
+      block = block_cut(store, block, (unsigned)hart->budget);
+    }
+    hart->budget -= block->count;
+    hart->block = block;
+    block = block->ops->fn(hart, block->ops);
+  } while (block);
+}
+
+void interp_run(struct block_store *store) {
+  struct hart *hart = store->hart;
+  while (hart->budget > 0 && !hart->leave && !hart->trap.raised) {
+    const struct block *block = block_find(store);
+    if (!block) return;
+    run_chain(store, block);
+  }
+}

@@ -1,0 +1,97 @@
+#include "mmu/mmu.h"
+
+#include <stdlib.h>
+
+#include "mmu/tlb.h"
+
+static struct tlb_set *set_for(const struct hart *hart, unsigned priv) {
+  struct mmu *mmu = hart->mmu;
+  if (priv == PRIV_M) return &mmu->sets[TLB_MACHINE];
+  if (priv == PRIV_U) return &mmu->sets[TLB_USER];
+  return &mmu->sets[hart->csr.mstatus & MSTATUS_SUM ? TLB_SUPERVISOR_SUM : TLB_SUPERVISOR];
+}
+
+static void choose_sets(struct hart *hart) {
+  hart->tlb_data = set_for(hart, mmu_effective_priv(hart, ACCESS_LOAD));
+  hart->tlb_exec = set_for(hart, hart->priv);
+}
+
+static bool any_pmp(const struct hart *hart) {
+  for (unsigned i = 0; i < PMP_ENTRIES; i++) {
+    if (hart->csr.pmpcfg[i] & 0x18) return true;
+  }
+  return false;
+}
+
+static void context_changed(struct hart *hart, unsigned changes) {
+  if (changes & CONTEXT_PERMS) {
+    hart->mmu->pmp_on = any_pmp(hart);
+    tlb_drop_level1(hart);
+    hart->leave = true;
+  } else if (changes & CONTEXT_SATP) {
+    for (unsigned mode = 0; mode < TLB_MACHINE; mode++) {
+      struct tlb_set *set = &hart->mmu->sets[mode];
+      for (unsigned i = 0; i < TLB_SIZE; i++) {
+        set->read[i].tag = set->write[i].tag = set->code[i].tag = TLB_NO_TAG;
+      }
+    }
+  }
+  choose_sets(hart);
+}
+
+bool mmu_attach(struct hart *hart, struct phys *phys) {
+  struct mmu *mmu = calloc(1, sizeof *mmu);
+  if (!mmu) return false;
+  mmu->phys = phys;
+  mmu->clock = 1;
+  mmu->flushed_asid = calloc(1 << 16, sizeof *mmu->flushed_asid);
+  if (!mmu->flushed_asid) {
+    free(mmu);
+    return false;
+  }
+  hart->mmu = mmu;
+  hart->hooks.context_changed = context_changed;
+  context_changed(hart, CONTEXT_MODE | CONTEXT_PERMS);
+  hart->leave = false;
+  return true;
+}
+
+void mmu_detach(struct hart *hart) {
+  if (!hart->mmu) return;
+  free(hart->mmu->flushed_asid);
+  free(hart->mmu);
+  hart->mmu = NULL;
+  hart->tlb_data = hart->tlb_exec = NULL;
+}
+
+void mmu_drop_writable(struct hart *hart) { tlb_drop_writable(hart); }
+
+void mmu_flush_all(struct hart *hart) {
+  hart->mmu->pmp_on = any_pmp(hart);
+  tlb_fence(hart, NULL, NULL);
+  tlb_drop_level1(hart);
+  choose_sets(hart);
+}
+
+bool mmu_debug_translate(const struct hart *hart, uint64_t va, uint64_t *gpa) {
+  struct phys *phys = hart->mmu->phys;
+  uint64_t satp = hart->csr.satp, mode = satp >> 60;
+  if (hart->priv == PRIV_M || mode == SATP_BARE) {
+    *gpa = va;
+    return phys_in_ram(phys, va, 1);
+  }
+  uint64_t table = bits(satp, 43, 0) << PAGE_SHIFT;
+  for (unsigned level = mode == SATP_SV48 ? 3 : 2;; level--) {
+    uint64_t at = table + bits(va, 20 + 9 * level, 12 + 9 * level) * 8;
+    if (!phys_in_ram(phys, at, 8)) return false;
+    uint64_t pte = *(const uint64_t *)phys_read_ptr(phys, at), ppn = PTE_PPN(pte);
+    if (!(pte & PTE_V)) return false;
+    if (pte & (PTE_R | PTE_X)) {
+      uint64_t low = pte & PTE_N ? 15 : BIT(9 * level) - 1;
+      *gpa = ((ppn & ~low) | ((va >> PAGE_SHIFT) & low)) << PAGE_SHIFT | (va & ~PAGE_MASK);
+      return phys_in_ram(phys, *gpa, 1);
+    }
+    if (!level) return false;
+    table = ppn << PAGE_SHIFT;
+  }
+}

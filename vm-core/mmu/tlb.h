@@ -1,0 +1,114 @@
+/* Software TLB. Two levels, both part of the one choke point for writes.
+ *
+ * Level 1 (struct tlb_set) is what engines probe inline: direct-mapped, one set per mode, entries {tag,
+ * addend}. It holds only what level 2 holds (inclusion), except in modes without translation. Level 2 (struct
+ * l2) keeps translations by virtual page with ASID; which translations are cached, and so whether a stale one
+ * may still be used, is a function of the guest's accesses alone: dropping any level-1 entry at any time
+ * cannot be seen by the guest. Instruction and data translations live in separate level-2 tables for the same
+ * reason: engines differ in how often they look up a fetch they have already done. */
+#ifndef MMU_TLB_H
+#define MMU_TLB_H
+
+#include "hart/hart.h"
+#include "mmu/mmu.h"
+#include "mmu/phys.h"
+
+struct code_page;
+
+enum { TLB_SIZE = 256, L2_DATA_SIZE = 4096, L2_FETCH_SIZE = 2048 };
+
+/* A tag nothing matches: bits 11:3 of a masked address are always zero. */
+#define TLB_NO_TAG UINT64_MAX
+
+struct tlb_entry {
+  uint64_t tag;    /* virtual page address, or TLB_NO_TAG */
+  uint64_t addend; /* host address - virtual address */
+};
+
+struct tlb_code_entry {
+  uint64_t tag;
+  struct code_page *page;
+};
+
+struct tlb_set {
+  struct tlb_entry read[TLB_SIZE];
+  struct tlb_entry write[TLB_SIZE];
+  struct tlb_code_entry code[TLB_SIZE];
+};
+
+/* Sets by mode. */
+enum tlb_mode { TLB_USER, TLB_SUPERVISOR, TLB_SUPERVISOR_SUM, TLB_MACHINE, TLB_MODES };
+
+enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
+
+struct l2_entry {
+  uint64_t vpn;
+  uint64_t page;  /* guest-physical page address */
+  uint64_t stamp; /* flush clock when it was made */
+  uint16_t asid;
+  uint16_t pte; /* low bits of the leaf: V R W X U G A D; 0: empty */
+};
+
+struct mmu {
+  struct phys *phys;
+  bool pmp_on; /* some PMP entry is not OFF */
+  struct mmu_counters counters;
+  /* Flush clock. An entry is alive when its stamp is not older than the flushes that cover it. */
+  uint64_t clock, flushed_all;
+  uint64_t *flushed_asid; /* [65536] */
+  /* Superpage and NAPOT leaves seen since the last full flush, by hash of their virtual prefix: an sfence.vma
+   * of one address that may lie in one flushes everything. */
+  uint64_t seen_large[4][64];
+  struct l2_entry data[L2_DATA_SIZE];
+  struct l2_entry fetch[L2_FETCH_SIZE];
+  struct tlb_set sets[TLB_MODES];
+};
+
+static inline unsigned tlb_index(uint64_t va) { return va >> PAGE_SHIFT & (TLB_SIZE - 1); }
+
+/* Result of a translation: where, and what the leaf allows. */
+struct translation {
+  uint64_t page; /* guest-physical page address */
+  uint16_t pte;  /* low bits of the leaf */
+};
+
+/* Effective privilege of an access: MPRV applies to loads and stores. */
+unsigned mmu_effective_priv(const struct hart *hart, enum access access);
+
+/* Translate va's page for an access with all permission checks. false: page or access fault raised, with
+ * tval. */
+bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct translation *out);
+
+/* Walk the page table (mmu/walk.c); updates A and D. false: fault raised. */
+struct walk_result {
+  uint64_t page;
+  uint16_t pte;
+  uint8_t level; /* 0: 4 KB; 1: 2 MB; 2: 1 GB; 3: 512 GB; 4: a 64 KB NAPOT range */
+};
+bool mmu_walk(struct hart *hart, uint64_t va, enum access access, unsigned priv, struct walk_result *out);
+
+/* True when the leaf bits allow the access for this privilege under SUM and MXR. */
+bool pte_allows(const struct hart *hart, uint64_t pte, enum access access, unsigned priv);
+
+/* Level-1 fills after a successful translation. */
+void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host);
+void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host);
+void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page);
+
+/* sfence.vma and sinval.vma: by address (NULL: all) and ASID (NULL: all, with global pages). */
+void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid);
+
+/* Drop level-1 entries: writable ones everywhere; code ones everywhere; everything. */
+void tlb_drop_writable(struct hart *hart);
+void tlb_drop_code(struct hart *hart);
+void tlb_drop_level1(struct hart *hart);
+
+/* Drop the writable level-1 entries whose addend maps to host page `host` (it now carries code). */
+void tlb_protect_page(struct hart *hart, const uint8_t *host);
+
+/* PMP. Permission of [gpa, gpa + size) for the access; *uniform tells whether the whole page has the same
+ * answer. */
+bool pmp_allows(const struct hart *hart, uint64_t gpa, unsigned size, enum access access, unsigned priv);
+bool pmp_page_uniform(const struct hart *hart, uint64_t gpa);
+
+#endif
