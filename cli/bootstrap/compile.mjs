@@ -31,7 +31,8 @@ function removeOrphans(root, files) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) visit(path);
-      else if (/\.js(\.map)?$/.test(entry.name) && !wanted.has(relative(dist, path).replace(/\.js(\.map)?$/, ''))) rmSync(path);
+      else if (/\.js(\.map)?$/.test(entry.name) && !wanted.has(relative(dist, path).replace(/\.js(\.map)?$/, '')))
+        rmSync(path);
     }
   };
   if (existsSync(dist)) visit(dist);
@@ -47,10 +48,14 @@ export function ensureCompiled(root) {
   rmSync(stamp, { force: true });
   const emitted = join(root, 'dist/cli/src/main.js');
   if (!existsSync(emitted)) rmSync(join(root, 'dist'), { recursive: true, force: true }); // tsc trusts its .tsbuildinfo
-  const { status } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   if (!existsSync(emitted)) throw new Error('the TypeScript sources did not compile; the errors stand above');
   removeOrphans(root, files);
   if (status !== 0) {

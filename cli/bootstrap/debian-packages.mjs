@@ -10,8 +10,11 @@ export function wantedPackages(root) {
 }
 
 export function missingPackages(names) {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], { encoding: 'utf8' });
-  if (query.error) throw new Error('dpkg-query is missing: set-up is written for Debian 12; see README.md for what it needs');
+  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...names], {
+    encoding: 'utf8',
+  });
+  if (query.error)
+    throw new Error('dpkg-query is missing: set-up is written for Debian 12; see README.md for what it needs');
   const installed = new Set();
   for (const line of query.stdout.split('\n')) {
     const [name, status] = line.split(' ');

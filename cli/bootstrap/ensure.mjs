@@ -15,7 +15,9 @@ export function ensurePrepared() {
   const state = join(root, '.linuxsql');
   mkdirSync(state, { recursive: true });
   const prepare = [process.execPath, join(folder, 'prepare.mjs')];
-  const locked = existsSync('/usr/bin/flock') ? ['/usr/bin/flock', '-o', join(state, 'prepare.lock'), ...prepare] : prepare;
+  const locked = existsSync('/usr/bin/flock')
+    ? ['/usr/bin/flock', '-o', join(state, 'prepare.lock'), ...prepare]
+    : prepare;
   const { status, signal, error } = spawnSync(locked[0], locked.slice(1), { stdio: 'inherit', cwd: root });
   if (error) {
     console.error(`linuxsql: cannot run ${locked[0]}: ${error.message}`);

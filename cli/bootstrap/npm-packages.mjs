@@ -11,7 +11,8 @@ export function npmPackagesCurrent(root) {
   const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
-    if (installed[path] === undefined) return entry.optional === true || entry.devOptional === true || entry.peer === true;
+    if (installed[path] === undefined)
+      return entry.optional === true || entry.devOptional === true || entry.peer === true;
     return installed[path].version === entry.version && installed[path].integrity === entry.integrity;
   });
 }

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { embeddedCluster, supervisorSettings } from '../../cli/src/server/embedded.js';
-import { initCluster, postmasterPid, startPostmaster, stopPostmaster, writeSettings, type Cluster } from '../../cli/src/server/postmaster.js';
+import {
+  initCluster,
+  postmasterPid,
+  startPostmaster,
+  stopPostmaster,
+  writeSettings,
+  type Cluster,
+} from '../../cli/src/server/postmaster.js';
 import { preloadSettings, privateSettings, type Settings } from '../../cli/src/server/settings.js';
 import { postgresBin } from '../../cli/src/base/paths.js';
 import { place } from '../../cli/src/base/place.js';
@@ -61,7 +68,9 @@ export class TestDatabase {
   }
 
   async drop(): Promise<void> {
-    await asAdministrator(this.socketDir, (client) => client.query(`drop database if exists "${this.name}" with (force)`));
+    await asAdministrator(this.socketDir, (client) =>
+      client.query(`drop database if exists "${this.name}" with (force)`),
+    );
   }
 }
 
@@ -102,8 +111,12 @@ export function sharedCluster(): SharedCluster {
 /** A database of the test file's own in the shared cluster; dropped when the file ends. */
 export async function createDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const { socketDir, template } = sharedCluster();
-  if (options.empty !== true && 'failed' in template) throw new Error(`the template database could not be made: ${template.failed}`);
-  const database = await createIn(socketDir, options.empty === true || 'failed' in template ? 'template0' : template.name);
+  if (options.empty !== true && 'failed' in template)
+    throw new Error(`the template database could not be made: ${template.failed}`);
+  const database = await createIn(
+    socketDir,
+    options.empty === true || 'failed' in template ? 'template0' : template.name,
+  );
   atEnd(() => database.drop());
   return database;
 }
@@ -172,14 +185,22 @@ export async function launchCluster(options: ClusterOptions = {}): Promise<OwnCl
   const folder = makeTempDir();
   const { account, bin: ownBin } = embeddedCluster();
   const bin = existsSync(join(ownBin, 'postgres')) ? ownBin : postgresBin; // no tree yet: databases without the extension still work
-  const cluster: Cluster = { account, bin, data: join(folder, 'data'), socketFolder: folder, startLog: join(folder, 'server.log') };
+  const cluster: Cluster = {
+    account,
+    bin,
+    data: join(folder, 'data'),
+    socketFolder: folder,
+    startLog: join(folder, 'server.log'),
+  };
   await initCluster(cluster, ['--no-sync']);
   const { tree, app } = place();
   writeSettings(cluster, {
     ...privateSettings(folder),
     ...hastySettings,
     synchronous_commit: options.durable === true ? 'on' : 'off',
-    ...(options.preload === true ? { ...preloadSettings(tree, supervisedDatabase), ...supervisorSettings(options.runDirectory ?? folder, app) } : {}),
+    ...(options.preload === true
+      ? { ...preloadSettings(tree, supervisedDatabase), ...supervisorSettings(options.runDirectory ?? folder, app) }
+      : {}),
     ...options.settings,
   });
   const own = new OwnCluster(cluster, folder);

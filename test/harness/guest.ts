@@ -55,8 +55,12 @@ export class Guest {
         this.consumed += upTo;
         return rest.slice(0, upTo);
       }
-      if (this.process.exitCode !== undefined) throw new Error(`the machine ended (exit code ${this.process.exitCode}) before ${String(wanted)}:\n${this.tail()}`);
-      if (Date.now() > end) throw new Error(`no ${String(wanted)} within ${timeoutMs} ms; the console ends with:\n${this.tail()}`);
+      if (this.process.exitCode !== undefined)
+        throw new Error(
+          `the machine ended (exit code ${this.process.exitCode}) before ${String(wanted)}:\n${this.tail()}`,
+        );
+      if (Date.now() > end)
+        throw new Error(`no ${String(wanted)} within ${timeoutMs} ms; the console ends with:\n${this.tail()}`);
       await sleep(10);
     }
   }
@@ -102,12 +106,28 @@ export async function startGuest(options: GuestOptions = {}): Promise<Guest> {
   const disk = options.disk === true ? await copyDisk(files.rootfs, folder) : undefined;
   const initrd = options.initrd ?? disk === undefined;
   const append = options.append ?? `console=ttyS0${disk === undefined ? '' : ' root=/dev/vda rw'}`;
-  const args = ['--bios', files.firmware, '--kernel', files.kernel, '--append', append, '--memory', options.memory ?? '256M', '--console', 'stdio', '--control', controlSocket];
+  const args = [
+    '--bios',
+    files.firmware,
+    '--kernel',
+    files.kernel,
+    '--append',
+    append,
+    '--memory',
+    options.memory ?? '256M',
+    '--console',
+    'stdio',
+    '--control',
+    controlSocket,
+  ];
   if (initrd) args.push('--initrd', files.initramfs);
   if (disk !== undefined) args.push('--disk', disk);
   const owned = spawnOwned(vmBinary(), [...args, ...(options.args ?? [])]);
   const guest = new Guest(owned, controlSocket, disk);
-  if (!(await waitUntil(() => existsSync(controlSocket) || owned.exitCode !== undefined, 10_000)) || owned.exitCode !== undefined) {
+  if (
+    !(await waitUntil(() => existsSync(controlSocket) || owned.exitCode !== undefined, 10_000)) ||
+    owned.exitCode !== undefined
+  ) {
     throw new Error(`linuxsql-vm did not start:\n${owned.log()}`);
   }
   return guest;

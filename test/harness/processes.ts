@@ -19,7 +19,11 @@ export interface RunOptions extends StartOptions {
 /** Runs a program to its end; 60 s unless told otherwise, then it is killed and the call fails. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const { asServerUser, ...rest } = options;
-  return capture(command, args, { timeoutMs: 60_000, ...rest, ...(asServerUser === true ? { account: serverAccount() } : {}) });
+  return capture(command, args, {
+    timeoutMs: 60_000,
+    ...rest,
+    ...(asServerUser === true ? { account: serverAccount() } : {}),
+  });
 }
 
 const keptOutput = 8 << 20;

@@ -27,7 +27,9 @@ function ownAccount(): Account {
 }
 
 function lookUp(name: string): Account {
-  const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((text) => text.startsWith(`${name}:`));
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((text) => text.startsWith(`${name}:`));
   const [, , uid, gid, , home] = line?.split(':') ?? [];
   if (uid === undefined || gid === undefined || home === undefined) {
     throw new UserError(`there is no account "${name}" on this machine`, {
@@ -41,6 +43,11 @@ function lookUp(name: string): Account {
 export function canRead(account: Account, paths: readonly string[]): boolean {
   const script = 'for path do [ -r "$path" ] || exit 1; if [ -d "$path" ]; then [ -x "$path" ] || exit 1; fi; done';
   if (!account.switched) return paths.every((path) => existsSync(path));
-  const { status } = spawnSync('/bin/sh', ['-c', script, 'sh', ...paths], { uid: account.uid, gid: account.gid, stdio: 'ignore', cwd: '/' });
+  const { status } = spawnSync('/bin/sh', ['-c', script, 'sh', ...paths], {
+    uid: account.uid,
+    gid: account.gid,
+    stdio: 'ignore',
+    cwd: '/',
+  });
   return status === 0;
 }

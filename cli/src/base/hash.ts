@@ -35,7 +35,10 @@ function addPath(hash: Hash, path: string, label: string, filter: TreeFilter): v
       addPath(hash, join(path, name), `${label}/${name}`, filter);
     }
   } else if (stat.isFile()) {
-    hash.update(`${label}\0${stat.mode & 0o111}\0`).update(readFileSync(path)).update('\0');
+    hash
+      .update(`${label}\0${stat.mode & 0o111}\0`)
+      .update(readFileSync(path))
+      .update('\0');
   }
 }
 

@@ -8,7 +8,9 @@ import { ensureFolder, home } from './paths.js';
 export async function withLock<T>(name: string, body: () => Promise<T>): Promise<T> {
   const file = join(ensureFolder(home), `${name}.lock`);
   // The shell inside holds the lock for as long as our end of its standard input stays open.
-  const holder = spawn('flock', ['-x', file, 'sh', '-c', 'echo locked; read -r line || :'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const holder = spawn('flock', ['-x', file, 'sh', '-c', 'echo locked; read -r line || :'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const notice = setTimeout(() => step('lock', `another command works in this checkout; waiting for ${file}`), 1000);
   try {
     await new Promise<void>((resolve, reject) => {

@@ -11,7 +11,9 @@ function read(path: string): string {
 
 /** Words of its command line; empty for a zombie. */
 export function commandLine(pid: number): string[] {
-  return read(`/proc/${pid}/cmdline`).split('\0').filter((word) => word !== '');
+  return read(`/proc/${pid}/cmdline`)
+    .split('\0')
+    .filter((word) => word !== '');
 }
 
 export function isZombie(pid: number): boolean {
@@ -24,7 +26,9 @@ export function isAlive(pid: number): boolean {
 
 /** Processes whose current folder is this one. */
 export function processesIn(folder: string): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
   return pids.filter((pid) => {
     try {
       return readlinkSync(`/proc/${pid}/cwd`) === folder;

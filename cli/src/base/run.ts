@@ -56,10 +56,13 @@ export function capture(command: string, args: readonly string[], options: RunOp
     let timedOut = false;
     const onOut = lineSplitter(options.onLine);
     const onErr = lineSplitter(options.onLine);
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
-      timedOut = true;
-      child.kill('SIGKILL');
-    }, options.timeoutMs);
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true;
+            child.kill('SIGKILL');
+          }, options.timeoutMs);
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       if (stdout.length < keptBytes) stdout += chunk;
       onOut(chunk);
@@ -83,7 +86,12 @@ export function capture(command: string, args: readonly string[], options: RunOp
 }
 
 /** As capture(), but a non-zero exit code is an error that quotes the end of the output. */
-export async function mustRun(what: string, command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function mustRun(
+  what: string,
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   const result = await capture(command, args, options);
   if (result.code === 0) return result;
   const tail = `${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-25).join('\n');

@@ -6,7 +6,10 @@ export interface Arguments {
   flags: ReadonlySet<string>;
 }
 
-export function parseArguments(args: readonly string[], allowed: { flags?: readonly string[]; minWords?: number; maxWords?: number }): Arguments {
+export function parseArguments(
+  args: readonly string[],
+  allowed: { flags?: readonly string[]; minWords?: number; maxWords?: number },
+): Arguments {
   const flags = new Set<string>();
   const words: string[] = [];
   for (const arg of args) {
@@ -15,7 +18,8 @@ export function parseArguments(args: readonly string[], allowed: { flags?: reado
     else throw usageError(`unknown option ${arg}`);
   }
   if (words.length < (allowed.minWords ?? 0)) throw usageError('an argument is missing');
-  if (words.length > (allowed.maxWords ?? 0)) throw usageError(`unexpected argument ${words[allowed.maxWords ?? 0] ?? ''}`);
+  if (words.length > (allowed.maxWords ?? 0))
+    throw usageError(`unexpected argument ${words[allowed.maxWords ?? 0] ?? ''}`);
   return { words, flags };
 }
 

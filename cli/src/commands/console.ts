@@ -14,14 +14,19 @@ export async function console_(args: readonly string[]): Promise<number> {
   const terminal = process.stdin.isTTY === true;
   if (terminal) process.stderr.write(`[${machine}: Ctrl-] leaves, the machine goes on]\r\n`);
   try {
-    return await (terminal ? attachTerminal(client, flags.has('--from-start')) : attachPipe(client, flags.has('--from-start')));
+    return await (terminal
+      ? attachTerminal(client, flags.has('--from-start'))
+      : attachPipe(client, flags.has('--from-start')));
   } finally {
     client.close();
   }
 }
 
 /** Console input is one queue in the machine: writes keep their order by waiting for one another. */
-function writeQueue(client: ControlClient, onError: (error: unknown) => void): { add(bytes: Buffer): void; drained(): Promise<void> } {
+function writeQueue(
+  client: ControlClient,
+  onError: (error: unknown) => void,
+): { add(bytes: Buffer): void; drained(): Promise<void> } {
   let tail = Promise.resolve();
   return {
     add: (bytes) => {

@@ -10,5 +10,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   parseArguments(args, {});
   await bringUp({ machine: true });
   step('demo', `fdw/demo.sql (${elapsed()} after the start)`);
-  return runPsql(['-X', '-v', 'ON_ERROR_STOP=1', '-v', `root=${checkout}`, '-P', 'pager=off', '-f', 'demo.sql'], { cwd: join(checkout, 'fdw') });
+  return runPsql(['-X', '-v', 'ON_ERROR_STOP=1', '-v', `root=${checkout}`, '-P', 'pager=off', '-f', 'demo.sql'], {
+    cwd: join(checkout, 'fdw'),
+  });
 }

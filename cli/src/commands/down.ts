@@ -58,7 +58,9 @@ export async function takeDown(): Promise<void> {
 export async function down(args: readonly string[]): Promise<number> {
   parseArguments(args, {});
   if (externalServer() !== undefined) {
-    throw new UserError('the server of DATABASE_URL is not ours to stop', { hint: "Machines are stopped with select * from vm_stop('NAME')." });
+    throw new UserError('the server of DATABASE_URL is not ours to stop', {
+      hint: "Machines are stopped with select * from vm_stop('NAME').",
+    });
   }
   await withLock('server', takeDown);
   return 0;

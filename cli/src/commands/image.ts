@@ -1,7 +1,16 @@
 /** `linuxsql image …`: the library in ../image on the command line. */
 import { existsSync } from 'node:fs';
 import { UserError } from '../base/fail.js';
-import { exportImage, imageKinds, importImage, listImages, progressLine, verifyImage, type ImageKind, type Progress } from '../image/index.js';
+import {
+  exportImage,
+  imageKinds,
+  importImage,
+  listImages,
+  progressLine,
+  verifyImage,
+  type ImageKind,
+  type Progress,
+} from '../image/index.js';
 import { clientConfig, withClient } from '../server/session.js';
 import { parseArguments } from './arguments.js';
 
@@ -12,13 +21,19 @@ function shown(name: string): (progress: Progress) => void {
   return (progress) => {
     if (!terminal && !progress.finished && Date.now() - told < 1000) return;
     told = Date.now();
-    process.stderr.write(`${terminal ? '\r' : ''}${progressLine(name, progress)}${!terminal || progress.finished ? '\n' : '\x1b[K'}`);
+    process.stderr.write(
+      `${terminal ? '\r' : ''}${progressLine(name, progress)}${!terminal || progress.finished ? '\n' : '\x1b[K'}`,
+    );
   };
 }
 
 function kindOf(word: string | undefined): ImageKind {
   const kind = imageKinds.find((candidate) => candidate === word);
-  if (kind === undefined) throw new UserError(`"${word ?? ''}" is no kind of image`, { hint: `Kinds: ${imageKinds.join(', ')}.`, exitCode: 2 });
+  if (kind === undefined)
+    throw new UserError(`"${word ?? ''}" is no kind of image`, {
+      hint: `Kinds: ${imageKinds.join(', ')}.`,
+      exitCode: 2,
+    });
   return kind;
 }
 
@@ -26,7 +41,13 @@ async function importCommand(args: readonly string[]): Promise<number> {
   const { words, flags } = parseArguments(args, { flags: ['--replace'], minWords: 3, maxWords: 3 });
   const [name = '', kind, file = ''] = words;
   if (!existsSync(file)) throw new UserError(`there is no file ${file}`);
-  const { outcome, image } = await importImage(clientConfig(), { name, kind: kindOf(kind), file, replace: flags.has('--replace'), onProgress: shown(name) });
+  const { outcome, image } = await importImage(clientConfig(), {
+    name,
+    kind: kindOf(kind),
+    file,
+    replace: flags.has('--replace'),
+    onProgress: shown(name),
+  });
   console.log(`${name}: ${outcome}, SHA-256 ${image.sha256?.toString('hex') ?? 'unknown'}`);
   return 0;
 }
@@ -49,7 +70,9 @@ async function listCommand(args: readonly string[]): Promise<number> {
   parseArguments(args, {});
   const images = await withClient((client) => listImages(client));
   for (const { name, kind, size, sha256, sealed } of images) {
-    console.log(`${name.padEnd(20)} ${kind.padEnd(9)} ${String(size).padStart(12)} ${sealed ? (sha256?.toString('hex') ?? '') : 'not complete'}`);
+    console.log(
+      `${name.padEnd(20)} ${kind.padEnd(9)} ${String(size).padStart(12)} ${sealed ? (sha256?.toString('hex') ?? '') : 'not complete'}`,
+    );
   }
   return 0;
 }
@@ -63,6 +86,10 @@ const actions: Record<string, (args: readonly string[]) => Promise<number>> = {
 
 export async function image(args: readonly string[]): Promise<number> {
   const action = actions[args[0] ?? ''];
-  if (action === undefined) throw new UserError('image takes one of: import, export, verify, list', { hint: 'linuxsql image --help tells more.', exitCode: 2 });
+  if (action === undefined)
+    throw new UserError('image takes one of: import, export, verify, list', {
+      hint: 'linuxsql image --help tells more.',
+      exitCode: 2,
+    });
   return action(args.slice(1));
 }

@@ -14,7 +14,11 @@ interface Check {
 
 /** Files that git tracks or would track; outside a repository, none. */
 export function sourceFiles(): string[] {
-  const { stdout, status } = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: checkout, encoding: 'utf8', maxBuffer: 64 << 20 });
+  const { stdout, status } = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: checkout,
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
   if (status !== 0) return [];
   return stdout.split('\0').filter((name) => name !== '' && existsSync(join(checkout, name)));
 }
@@ -34,8 +38,17 @@ function checks(): Check[] {
   const shell = files.filter(isShell);
   const plain = files.filter((name) => name.endsWith('.mjs') && !name.startsWith('eslint'));
   return [
-    { name: 'types', files: ['.'], command: [node, tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit', '--incremental', 'false'] },
+    {
+      name: 'types',
+      files: ['.'],
+      command: [node, tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit', '--incremental', 'false'],
+    },
     { name: 'eslint', files: ['.'], command: [node, tool('eslint/bin/eslint.js'), '--max-warnings', '0', '.'] },
+    {
+      name: 'prettier',
+      files: ['.'],
+      command: [node, tool('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'],
+    },
     { name: 'clang-format', files: c, command: ['clang-format', '--dry-run', '-Werror', ...c] },
     ...shell.map((name) => ({ name: `shell ${name}`, files: [name], command: ['bash', '-n', name] })),
     ...plain.map((name) => ({ name: `syntax ${name}`, files: [name], command: [node, '--check', name] })),
@@ -50,7 +63,8 @@ export async function lint(): Promise<number> {
     const started = Date.now();
     const code = await attach(program, args, { cwd: checkout });
     if (code !== 0) failed.push(name);
-    if (Date.now() - started > 2000 || code !== 0) step('lint', `${name}: ${code === 0 ? 'good' : 'FAILED'} (${elapsed(started)})`);
+    if (Date.now() - started > 2000 || code !== 0)
+      step('lint', `${name}: ${code === 0 ? 'good' : 'FAILED'} (${elapsed(started)})`);
   }
   console.log(failed.length === 0 ? 'lint: all good' : `lint: failed: ${failed.join(', ')}`);
   return failed.length === 0 ? 0 : 1;

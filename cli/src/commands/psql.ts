@@ -8,7 +8,8 @@ import { databaseName, externalServer } from '../server/session.js';
 
 export function psqlProgram(): string {
   const program = join(postgresBin, 'psql');
-  if (!existsSync(program)) throw new UserError('psql is not installed', { hint: 'The Debian package is postgresql-client-15.' });
+  if (!existsSync(program))
+    throw new UserError('psql is not installed', { hint: 'The Debian package is postgresql-client-15.' });
   return program;
 }
 

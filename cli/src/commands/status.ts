@@ -44,7 +44,13 @@ async function makeReport(): Promise<Report> {
   const run = await runFolder();
   const introspect = await socketAnswers(join(run, 'introspect.sock'));
   return {
-    server: external ? 'the server of DATABASE_URL' : pid !== undefined ? `running, process ${pid}` : existsSync(join(data, 'PG_VERSION')) ? 'stopped' : 'not made yet',
+    server: external
+      ? 'the server of DATABASE_URL'
+      : pid !== undefined
+        ? `running, process ${pid}`
+        : existsSync(join(data, 'PG_VERSION'))
+          ? 'stopped'
+          : 'not made yet',
     introspect: introspect ? 'running' : 'not running',
     machines: await Promise.all(machinesWithSocket(run).map((machine) => machineLine(run, machine))),
     folders: external ? { run } : { base, data, log, run, account: account.name },
@@ -61,12 +67,15 @@ export async function status(args: readonly string[]): Promise<number> {
   console.log(`server      ${report.server}`);
   console.log(`introspect  ${report.introspect}`);
   for (const { machine, state, instret, guest_seconds } of report.machines) {
-    const progress = instret === undefined ? '' : `, ${instret} instructions, ${(guest_seconds ?? 0).toFixed(3)} s of guest time`;
+    const progress =
+      instret === undefined ? '' : `, ${instret} instructions, ${(guest_seconds ?? 0).toFixed(3)} s of guest time`;
     console.log(`machine     ${machine}: ${state}${progress}`);
   }
   for (const [name, value] of Object.entries(report.folders)) console.log(`${name.padEnd(11)} ${value}`);
   if (externalServer() === undefined) {
-    console.log(`\nfor psql and other clients:\n  export PGHOST=${place().run} PGUSER=postgres PGDATABASE=${databaseName}`);
+    console.log(
+      `\nfor psql and other clients:\n  export PGHOST=${place().run} PGUSER=postgres PGDATABASE=${databaseName}`,
+    );
   }
   return 0;
 }

@@ -24,7 +24,8 @@ async function unitTests(): Promise<Count> {
     timeoutMs: 1_200_000,
     onLine: (line) => console.log(line),
   });
-  const [, passed = '0', failed = '0'] = /(\d+) passed, (\d+) failed\s*$/.exec(stdout.trimEnd().replace(/\nmake.*$/s, '')) ?? [];
+  const [, passed = '0', failed = '0'] =
+    /(\d+) passed, (\d+) failed\s*$/.exec(stdout.trimEnd().replace(/\nmake.*$/s, '')) ?? [];
   const count = { passed: Number(passed), failed: Number(failed) };
   step('test', `C unit tests: ${count.passed} passed, ${count.failed} failed (${elapsed(started)})`);
   return code === 0 || count.failed > 0 ? count : plus(count, { passed: 0, failed: 1 });

@@ -17,7 +17,10 @@ async function awaitIntrospect(): Promise<void> {
   const socket = join(await runFolder(), 'introspect.sock');
   if (await socketAnswers(socket)) return;
   if (!(await waitUntil(() => socketAnswers(socket), serviceStartMs))) {
-    step('up', `introspect does not answer on ${socket} yet; the server's log tells why (linuxsql status names its folder)`);
+    step(
+      'up',
+      `introspect does not answer on ${socket} yet; the server's log tells why (linuxsql status names its folder)`,
+    );
   }
 }
 

@@ -32,7 +32,9 @@ async function ensureMigrations(): Promise<void> {
 }
 
 async function ensureAvailable(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ version: string }>("select version from pg_available_extension_versions where name = 'linuxsql'");
+  const { rows } = await client.query<{ version: string }>(
+    "select version from pg_available_extension_versions where name = 'linuxsql'",
+  );
   if (rows.some(({ version }) => version === extensionVersion)) return;
   const hint =
     externalServer() === undefined
@@ -64,7 +66,10 @@ async function dropExtension(client: pg.Client): Promise<boolean> {
     await client.query('drop extension linuxsql');
     return true;
   } catch (error) {
-    step('database', `the extension's script has changed but ${messageOf(error)}; \`linuxsql reload\` replaces it and everything made from it`);
+    step(
+      'database',
+      `the extension's script has changed but ${messageOf(error)}; \`linuxsql reload\` replaces it and everything made from it`,
+    );
     return false;
   }
 }

@@ -5,7 +5,15 @@ import { step } from '../base/log.js';
 import { stamps } from '../base/paths.js';
 import { daemonFiles, ensurePlace, place } from '../base/place.js';
 import { hashTree } from '../base/hash.js';
-import { initCluster, postmasterPid, startPostmaster, stopPostmaster, writeSettings, type Cluster, type StopMode } from './postmaster.js';
+import {
+  initCluster,
+  postmasterPid,
+  startPostmaster,
+  stopPostmaster,
+  writeSettings,
+  type Cluster,
+  type StopMode,
+} from './postmaster.js';
 import { durableSettings, preloadSettings, privateSettings, type Settings } from './settings.js';
 import { databaseName } from './session.js';
 import { treeFolders } from './tree.js';
@@ -15,6 +23,10 @@ export function embeddedCluster(): Cluster {
   return { account, bin: treeFolders(tree).bin, data, socketFolder: run, startLog: join(log, 'start.log') };
 }
 
+function shellWord(word: string): string {
+  return /^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** How the extension's supervisor finds and starts the daemons; names as in fdw/src/option.c. */
 export function supervisorSettings(run: string, app: string): Settings {
   const { vm, introspect } = daemonFiles(app);
@@ -22,13 +34,18 @@ export function supervisorSettings(run: string, app: string): Settings {
     'linuxsql.run_directory': run,
     'linuxsql.database': databaseName,
     'linuxsql.vm_path': vm,
-    'linuxsql.introspect_command': `${process.execPath} ${introspect} --run-dir ${run}`,
+    'linuxsql.introspect_command': ['exec', process.execPath, introspect, '--run-dir', run].map(shellWord).join(' '),
   };
 }
 
 function settings(): Settings {
   const { run, log, tree, app } = place();
-  return { ...privateSettings(run), ...durableSettings(log), ...preloadSettings(tree, databaseName), ...supervisorSettings(run, app) };
+  return {
+    ...privateSettings(run),
+    ...durableSettings(log),
+    ...preloadSettings(tree, databaseName),
+    ...supervisorSettings(run, app),
+  };
 }
 
 /** A preloaded library is read at the server's start: a newer one needs a restart. */

@@ -12,7 +12,12 @@ interface Wanted {
   sha256: string;
 }
 
-export const standardImages = { firmware: 'opensbi', kernel: 'linux-6.1', initrd: 'mini-initramfs', disk: 'mini' } as const;
+export const standardImages = {
+  firmware: 'opensbi',
+  kernel: 'linux-6.1',
+  initrd: 'mini-initramfs',
+  disk: 'mini',
+} as const;
 
 async function wantedImages(): Promise<Wanted[]> {
   const files = await firmwareFiles();
@@ -26,7 +31,9 @@ async function wantedImages(): Promise<Wanted[]> {
 
 async function presentImages(): Promise<Map<string, string>> {
   return withClient(async (client) => {
-    const { rows } = await client.query<{ name: string; sha256: string }>("select name, encode(sha256, 'hex') as sha256 from linuxsql.image where sealed");
+    const { rows } = await client.query<{ name: string; sha256: string }>(
+      "select name, encode(sha256, 'hex') as sha256 from linuxsql.image where sealed",
+    );
     return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
   });
 }
@@ -65,10 +72,18 @@ export async function ensureFirstMachine(): Promise<void> {
       [firstMachine, standardImages.kernel, standardImages.disk],
     );
     if (rows[0] === undefined) {
-      await client.query('select linuxsql.create_machine($1, $2, $3, $4)', [firstMachine, standardImages.firmware, standardImages.kernel, standardImages.disk]);
+      await client.query('select linuxsql.create_machine($1, $2, $3, $4)', [
+        firstMachine,
+        standardImages.firmware,
+        standardImages.kernel,
+        standardImages.disk,
+      ]);
       step('machine', `${firstMachine} created over ${standardImages.kernel} and ${standardImages.disk}`);
     } else if (rows[0].current === false) {
-      step('machine', `${firstMachine} keeps its older images; \`linuxsql reload\` makes it anew over the present ones`);
+      step(
+        'machine',
+        `${firstMachine} keeps its older images; \`linuxsql reload\` makes it anew over the present ones`,
+      );
     }
   });
 }

@@ -12,15 +12,21 @@ export const firstMachine = 'vm1';
 export async function runFolder(): Promise<string> {
   if (externalServer() === undefined) return place().run;
   return withClient(async (client) => {
-    const { rows } = await client.query<{ folder: string | null }>("select pg_catalog.current_setting('linuxsql.run_directory', true) as folder");
+    const { rows } = await client.query<{ folder: string | null }>(
+      "select pg_catalog.current_setting('linuxsql.run_directory', true) as folder",
+    );
     const folder = rows[0]?.folder;
-    if (!folder) throw new UserError('the server of DATABASE_URL has no linuxsql.run_directory', { hint: 'Is the extension in its shared_preload_libraries?' });
+    if (!folder)
+      throw new UserError('the server of DATABASE_URL has no linuxsql.run_directory', {
+        hint: 'Is the extension in its shared_preload_libraries?',
+      });
     return folder;
   });
 }
 
 export function machineSocket(run: string, machine: string): string {
-  if (!/^[a-z][a-z0-9_-]{0,62}$/.test(machine)) throw new UserError(`"${machine}" is no name of a machine`, { exitCode: 2 });
+  if (!/^[a-z][a-z0-9_-]{0,62}$/.test(machine))
+    throw new UserError(`"${machine}" is no name of a machine`, { exitCode: 2 });
   return join(run, 'vm', `${machine}.sock`);
 }
 
@@ -28,7 +34,10 @@ export function machineSocket(run: string, machine: string): string {
 export function machinesWithSocket(run: string): string[] {
   const folder = join(run, 'vm');
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) => name.endsWith('.sock')).map((name) => name.slice(0, -'.sock'.length)).sort();
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.sock'))
+    .map((name) => name.slice(0, -'.sock'.length))
+    .sort();
 }
 
 /** True for errors that mean that no daemon listens there. */
@@ -42,6 +51,8 @@ export async function connectMachine(machine: string): Promise<ControlClient> {
     return await ControlClient.connect(socket);
   } catch (error) {
     if (!isAbsent(error)) throw new UserError(`cannot reach machine ${machine}: ${messageOf(error)}`);
-    throw new UserError(`machine ${machine} does not run`, { hint: `Start it with: linuxsql psql -c "select * from vm_start('${machine}')"` });
+    throw new UserError(`machine ${machine} does not run`, {
+      hint: `Start it with: linuxsql psql -c "select * from vm_start('${machine}')"`,
+    });
   }
 }

@@ -22,7 +22,17 @@ export interface Cluster {
 export type StopMode = 'smart' | 'fast' | 'immediate';
 
 /** C collation makes text order the same as the row protocol's bytewise order. */
-const initOptions = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--lc-collate=C', '--lc-ctype=C.UTF-8', '--lc-messages=C'];
+const initOptions = [
+  '-U',
+  'postgres',
+  '-A',
+  'trust',
+  '-E',
+  'UTF8',
+  '--lc-collate=C',
+  '--lc-ctype=C.UTF-8',
+  '--lc-messages=C',
+];
 
 /** Makes the data folder unless it is there; it appears whole, by rename. */
 export async function initCluster(cluster: Cluster, extra: readonly string[] = []): Promise<void> {
@@ -31,7 +41,10 @@ export async function initCluster(cluster: Cluster, extra: readonly string[] = [
   rmSync(fresh, { recursive: true, force: true });
   ensurePrivateFolder(fresh, cluster.account);
   const initdb = join(cluster.bin, 'initdb');
-  await mustRun('making the PostgreSQL cluster', initdb, ['-D', fresh, ...initOptions, ...extra], { account: cluster.account, timeoutMs: 120_000 });
+  await mustRun('making the PostgreSQL cluster', initdb, ['-D', fresh, ...initOptions, ...extra], {
+    account: cluster.account,
+    timeoutMs: 120_000,
+  });
   writeOwned(cluster, join(fresh, 'pg_hba.conf'), hostBasedAuthentication);
   const main = join(fresh, 'postgresql.conf');
   writeOwned(cluster, main, `include 'linuxsql.conf'\n\n${readFileSync(main, 'utf8')}`);
@@ -65,7 +78,13 @@ export function writeSettings(cluster: Cluster, settings: Settings): boolean {
 }
 
 function control(cluster: Cluster, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const environment = { PGHOST: undefined, PGPORT: undefined, PGDATABASE: undefined, PGUSER: undefined, PGOPTIONS: undefined };
+  const environment = {
+    PGHOST: undefined,
+    PGPORT: undefined,
+    PGDATABASE: undefined,
+    PGUSER: undefined,
+    PGOPTIONS: undefined,
+  };
   const options = { account: cluster.account, cwd: dirname(cluster.data), env: environment, timeoutMs: 150_000 };
   return capture(join(cluster.bin, 'pg_ctl'), ['-D', cluster.data, ...args], options);
 }
@@ -84,7 +103,9 @@ function removeZombiePidFile(cluster: Cluster): void {
 }
 
 function startLogTail(cluster: Cluster): string {
-  return existsSync(cluster.startLog) ? readFileSync(cluster.startLog, 'utf8').trim().split('\n').slice(-15).join('\n') : '';
+  return existsSync(cluster.startLog)
+    ? readFileSync(cluster.startLog, 'utf8').trim().split('\n').slice(-15).join('\n')
+    : '';
 }
 
 /** Starts the server and waits until it accepts connections. */
@@ -98,7 +119,9 @@ export async function startPostmaster(cluster: Cluster): Promise<void> {
     if (code === 0) return;
     const said = startLogTail(cluster);
     if (!/pre-existing shared memory block|lock file .* already exists/.test(said) || Date.now() > patience) {
-      throw new UserError('the PostgreSQL server did not start', { hint: [`${stdout}${stderr}`.trim(), said && `${cluster.startLog}:\n${said}`].filter(Boolean).join('\n') });
+      throw new UserError('the PostgreSQL server did not start', {
+        hint: [`${stdout}${stderr}`.trim(), said && `${cluster.startLog}:\n${said}`].filter(Boolean).join('\n'),
+      });
     }
     await sleep(200);
   }

@@ -39,8 +39,13 @@ export async function withClient<T>(body: (client: pg.Client) => Promise<T>, dat
 function unreachable(error: unknown): UserError {
   const url = externalServer();
   if (url !== undefined) {
-    return new UserError(`cannot connect to the server of DATABASE_URL: ${messageOf(error)}`, { hint: 'Unset DATABASE_URL to use the embedded server.' });
+    return new UserError(`cannot connect to the server of DATABASE_URL: ${messageOf(error)}`, {
+      hint: 'Unset DATABASE_URL to use the embedded server.',
+    });
   }
   const absent = codeOf(error) === 'ENOENT' || codeOf(error) === 'ECONNREFUSED';
-  return new UserError(`cannot connect to the embedded server: ${messageOf(error)}`, absent ? { hint: 'Start it with `linuxsql up`.' } : {});
+  return new UserError(
+    `cannot connect to the embedded server: ${messageOf(error)}`,
+    absent ? { hint: 'Start it with `linuxsql up`.' } : {},
+  );
 }

@@ -33,7 +33,11 @@ export function privateSettings(socketFolder: string): Settings {
 /** pg_cron, where Debian's package is installed, without its connections over TCP. */
 export function preloadSettings(tree: string, database: string): Settings {
   if (!existsSync(join(treeFolders(tree).library, 'pg_cron.so'))) return { shared_preload_libraries: 'linuxsql' };
-  return { shared_preload_libraries: 'pg_cron,linuxsql', 'cron.database_name': database, 'cron.use_background_workers': 'on' };
+  return {
+    shared_preload_libraries: 'pg_cron,linuxsql',
+    'cron.database_name': database,
+    'cron.use_background_workers': 'on',
+  };
 }
 
 /**
@@ -60,4 +64,5 @@ export function durableSettings(logFolder: string): Settings {
 }
 
 /** Trust is right here: the socket stands in a folder of mode 0700, so who can connect owns the data folder anyway. */
-export const hostBasedAuthentication = '# Written by the linuxsql command.\nlocal all all trust\nlocal replication all trust\n';
+export const hostBasedAuthentication =
+  '# Written by the linuxsql command.\nlocal all all trust\nlocal replication all trust\n';

@@ -16,7 +16,11 @@ export function socketAnswers(path: string): Promise<boolean> {
 }
 
 /** Waits until `ready` holds; false when it did not within the time. */
-export async function waitUntil(ready: () => boolean | Promise<boolean>, timeoutMs: number, everyMs = 50): Promise<boolean> {
+export async function waitUntil(
+  ready: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  everyMs = 50,
+): Promise<boolean> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     if (await ready()) return true;

@@ -4,7 +4,18 @@
  * (src/port/path.c, make_relative_path): copies of the three server programs stand in <tree>/lib/postgresql/15/bin,
  * everything else beside them is a link to Debian's files, except the extension's own.
  */
-import { chmodSync, copyFileSync, existsSync, lstatSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../base/fail.js';
 import { hashText } from '../base/hash.js';
@@ -29,17 +40,25 @@ export function treeFolders(tree: string): TreeFolders {
 
 export function treePresent(tree: string): boolean {
   const { bin, extension, library } = treeFolders(tree);
-  return [join(bin, 'postgres'), join(extension, 'linuxsql.control'), join(library, 'linuxsql.so')].every((path) => existsSync(path));
+  return [join(bin, 'postgres'), join(extension, 'linuxsql.control'), join(library, 'linuxsql.so')].every((path) =>
+    existsSync(path),
+  );
 }
 
 /** Changes when Debian's packages are upgraded. */
 export function systemFingerprint(): string {
   const files = programs.map((name) => join(postgresBin, name));
   if (!files.every((file) => existsSync(file))) {
-    throw new UserError(`PostgreSQL ${postgresVersion} is not installed (${postgresBin} is missing programs)`, { hint: 'The Debian package is postgresql-15.' });
+    throw new UserError(`PostgreSQL ${postgresVersion} is not installed (${postgresBin} is missing programs)`, {
+      hint: 'The Debian package is postgresql-15.',
+    });
   }
   const marks = files.map((file) => `${statSync(file).size} ${statSync(file).mtimeMs}`);
-  return hashText(...marks, ...readdirSync(systemLibrary).sort(), ...readdirSync(join(systemShare, 'extension')).sort());
+  return hashText(
+    ...marks,
+    ...readdirSync(systemLibrary).sort(),
+    ...readdirSync(join(systemShare, 'extension')).sort(),
+  );
 }
 
 /** A running program keeps its old file: the new one takes the name by rename. */
@@ -74,7 +93,8 @@ export function makeTree(tree: string, staged: string): void {
   ensureFolder(bin, 0o755);
   for (const name of programs) replaceFile(join(postgresBin, name), join(bin, name), 0o755);
   const ownFiles = [...filesIn(join(staged, systemShare, 'extension')), ...filesIn(join(staged, systemLibrary))];
-  if (!ownFiles.some((file) => file.endsWith('/linuxsql.so'))) throw new UserError('the extension did not install linuxsql.so');
+  if (!ownFiles.some((file) => file.endsWith('/linuxsql.so')))
+    throw new UserError('the extension did not install linuxsql.so');
   const own = new Set(ownFiles.map((file) => basename(file)));
   linkAll(systemShare, share, new Set(['extension']));
   linkAll(join(systemShare, 'extension'), extension, own);

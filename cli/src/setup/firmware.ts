@@ -32,7 +32,10 @@ let found: FirmwareFiles | undefined;
 /** Paths and hashes of the built files, or undefined while some are missing. */
 export async function builtFirmware(): Promise<FirmwareFiles | undefined> {
   if (found !== undefined) return found;
-  const { code, stdout } = await capture('bash', [script, '--print'], { cwd: checkout, env: { LINUXSQL_CACHE: cache } });
+  const { code, stdout } = await capture('bash', [script, '--print'], {
+    cwd: checkout,
+    env: { LINUXSQL_CACHE: cache },
+  });
   if (code !== 0) return undefined;
   const parsed: unknown = JSON.parse(stdout);
   if (!isFirmwareFiles(parsed)) throw new UserError('firmware/build.sh --print did not name its products');
@@ -52,10 +55,16 @@ export const firmwareStage: Stage = {
   inputs: () => hashText(hashTree([join(checkout, 'firmware')]), cache),
   present: async () => {
     const files = await builtFirmware();
-    return files !== undefined && [files.kernel, files.firmware, files.rootfs, files.initramfs].every((file) => existsSync(file));
+    return (
+      files !== undefined &&
+      [files.kernel, files.firmware, files.rootfs, files.initramfs].every((file) => existsSync(file))
+    );
   },
   run: async () => {
-    const code = await attach('bash', ['-c', 'exec bash "$0" </dev/null >/dev/null', script], { cwd: checkout, env: { LINUXSQL_CACHE: cache } });
+    const code = await attach('bash', ['-c', 'exec bash "$0" </dev/null >/dev/null', script], {
+      cwd: checkout,
+      env: { LINUXSQL_CACHE: cache },
+    });
     if (code !== 0) throw new UserError(`firmware/build.sh ended with exit code ${code}; its messages stand above`);
     found = undefined;
   },

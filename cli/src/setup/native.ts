@@ -42,12 +42,15 @@ const addonFile = (): string => join(build, 'introspect/introspect.node');
 export const addonStage: Stage = {
   name: 'addon',
   title: "building introspect's addon",
-  inputs: () => hashText(hashTree([join(checkout, 'introspect/native'), join(checkout, 'vm-core/gen')]), process.version),
+  inputs: () =>
+    hashText(hashTree([join(checkout, 'introspect/native'), join(checkout, 'vm-core/gen')]), process.version),
   present: () => existsSync(addonFile()),
   run: () => make('addon', 'introspect/native', [`NODE=${process.execPath}`]),
 };
 
-const extensionSources = ['Makefile', 'linuxsql.control', 'src', 'sql', 'gen'].map((name) => join(checkout, 'fdw', name));
+const extensionSources = ['Makefile', 'linuxsql.control', 'src', 'sql', 'gen'].map((name) =>
+  join(checkout, 'fdw', name),
+);
 
 export const extensionStage: Stage = {
   name: 'extension',
@@ -65,13 +68,22 @@ export const extensionStage: Stage = {
   },
 };
 
-const appParts = ['build/vm-core/linuxsql-vm', 'build/introspect/introspect.node', 'dist/introspect', 'dist/schema', 'package.json'];
+const appParts = [
+  'build/vm-core/linuxsql-vm',
+  'build/introspect/introspect.node',
+  'dist/introspect',
+  'dist/schema',
+  'package.json',
+];
 
 /** Where the server's account cannot read the checkout, it gets a copy of what it starts. */
 export const appStage: Stage = {
   name: 'app',
   title: 'copying the daemons to where the account of the server can read them',
-  inputs: () => (place().outside ? hashText(hashTree(appParts.map((part) => join(checkout, part))), daemonsHash(), place().app) : 'in place'),
+  inputs: () =>
+    place().outside
+      ? hashText(hashTree(appParts.map((part) => join(checkout, part))), daemonsHash(), place().app)
+      : 'in place',
   present: () => existsSync(daemonFiles(place().app).vm),
   run: async () => {
     const { app, account, outside, base } = place();
@@ -81,7 +93,8 @@ export const appStage: Stage = {
     }
     const { vm, introspect } = daemonFiles(app);
     const unreadable = [vm, introspect].filter((file) => !canRead(account, [file]));
-    if (unreadable.length > 0) throw new UserError(`the account "${account.name}" cannot read ${unreadable.join(' and ')}`);
+    if (unreadable.length > 0)
+      throw new UserError(`the account "${account.name}" cannot read ${unreadable.join(' and ')}`);
   },
 };
 

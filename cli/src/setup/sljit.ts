@@ -20,20 +20,37 @@ async function fetchAndUnpack(): Promise<void> {
   const target = sljitFolder();
   const work = ensureFolder(`${target}.work`);
   const aptConfig = await prepareSourceApt(pinned('sljit_suite'));
-  await mustRun('fetching the source package that holds sljit', 'apt-get', ['-qq', '--download-only', '--tar-only', 'source', pinned('sljit_package')], {
-    cwd: work,
-    env: { APT_CONFIG: aptConfig },
-    timeoutMs: 300_000,
-  });
+  await mustRun(
+    'fetching the source package that holds sljit',
+    'apt-get',
+    ['-qq', '--download-only', '--tar-only', 'source', pinned('sljit_package')],
+    {
+      cwd: work,
+      env: { APT_CONFIG: aptConfig },
+      timeoutMs: 300_000,
+    },
+  );
   const archive = join(work, pinned('sljit_archive'));
-  if (!existsSync(archive)) throw new UserError(`the mirror's source package ${pinned('sljit_package')} has no ${pinned('sljit_archive')}`);
+  if (!existsSync(archive))
+    throw new UserError(`the mirror's source package ${pinned('sljit_package')} has no ${pinned('sljit_archive')}`);
   const found = await sha256File(archive);
   if (found !== pinned('sljit_archive_sha256')) {
     rmSync(work, { recursive: true, force: true });
-    throw new UserError(`${pinned('sljit_archive')} has SHA-256 ${found}, not the one pinned in firmware/versions.lock`);
+    throw new UserError(
+      `${pinned('sljit_archive')} has SHA-256 ${found}, not the one pinned in firmware/versions.lock`,
+    );
   }
   const unpacked = ensureFolder(join(work, 'unpacked'));
-  await mustRun('unpacking sljit', 'tar', ['-xf', archive, '-C', unpacked, '--no-same-owner', '--strip-components=3', '--wildcards', '*/deps/sljit/*']);
+  await mustRun('unpacking sljit', 'tar', [
+    '-xf',
+    archive,
+    '-C',
+    unpacked,
+    '--no-same-owner',
+    '--strip-components=3',
+    '--wildcards',
+    '*/deps/sljit/*',
+  ]);
   rmSync(target, { recursive: true, force: true });
   renameSync(unpacked, target);
   rmSync(work, { recursive: true, force: true });
