@@ -1,6 +1,6 @@
 # The mini root file system, as an 8 GB ext4 image (rootfs) and as an initramfs.
 #
-# Both hold the same tree: busybox with its applets, firmware/mini/, postgres_agent, our kernel's
+# Both hold the same tree: busybox with its applets, firmware/mini/, our own programs, our kernel's
 # modules. Same inputs, same bytes: fixed UUID, hash seed, times, order and owners. No root needed:
 # all files belong to root in the image because debugfs and cpio are told so.
 
@@ -37,7 +37,7 @@ mini_tree() {
     while read -r applet; do
       ln -s busybox "$root/usr/bin/$applet"
     done < <(grep -vx busybox "$(cache_path busybox)/applets.txt")
-    install -m 755 "$(cache_path agent)/postgres_agent" "$firmware_dir"/mini/sbin/* "$root/usr/bin"
+    install -m 755 "$(cache_path agent)"/{postgres_agent,truth_subject} "$firmware_dir"/mini/sbin/* "$root/usr/bin"
     cp -R "$firmware_dir/mini/etc/." "$root/etc"
     find "$root/etc" -type f -exec chmod u=rwX,go=rX {} +
     modules=$root/usr/lib/modules/$(cat "$(cache_path kernel)/release")
