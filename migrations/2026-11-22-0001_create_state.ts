@@ -100,15 +100,30 @@ const imageNamePattern = '^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$';
 const machineNamePattern = '^[a-z][a-z0-9_-]{0,62}$';
 
 async function createImage(db: Kysely<unknown>): Promise<void> {
-  await identity(db.schema.withSchema('linuxsql').createTable('image').addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()))
-    .addColumn('name', 'text', (c) => c.notNull().unique().check(sql`name ~ ${sql.lit(imageNamePattern)}`))
+  await identity(
+    db.schema
+      .withSchema('linuxsql')
+      .createTable('image')
+      .addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()),
+  )
+    .addColumn('name', 'text', (c) =>
+      c
+        .notNull()
+        .unique()
+        .check(sql`name ~ ${sql.lit(imageNamePattern)}`),
+    )
     .addColumn('kind', 'text', (c) => c.notNull().check(sql`kind in ('firmware', 'kernel', 'dtb', 'initrd', 'disk')`))
     .addColumn('lo', sql`oid`, (c) => c.notNull().unique())
     .addColumn('presence_lo', sql`oid`, (c) => c.notNull().unique())
     .addColumn('size', 'bigint', (c) => c.notNull().check(sql`size between 1 and 1099511627776`))
     .addColumn('sha256', 'bytea', (c) => c.check(sql`octet_length(sha256) = 32`))
     .addColumn('content_sha256', 'bytea', (c) => c.notNull().check(sql`octet_length(content_sha256) = 32`))
-    .addColumn('progress', 'bigint', (c) => c.notNull().defaultTo(0).check(sql`progress between 0 and size`))
+    .addColumn('progress', 'bigint', (c) =>
+      c
+        .notNull()
+        .defaultTo(0)
+        .check(sql`progress between 0 and size`),
+    )
     .addColumn('sealed', 'boolean', (c) => c.notNull().defaultTo(false))
     .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(sql`now()`))
     .addCheckConstraint('image_sealed_complete', sql`not sealed or (sha256 is not null and progress = size)`)
@@ -116,7 +131,12 @@ async function createImage(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createLayer(db: Kysely<unknown>): Promise<void> {
-  await identity(db.schema.withSchema('linuxsql').createTable('layer').addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()))
+  await identity(
+    db.schema
+      .withSchema('linuxsql')
+      .createTable('layer')
+      .addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()),
+  )
     .addColumn('parent', 'bigint', (c) => c.references('linuxsql.layer.id'))
     .addColumn('image', 'bigint', (c) => c.references('linuxsql.image.id'))
     .addColumn('kind', 'text', (c) => c.notNull().check(sql`kind in ('disk', 'ram')`))
@@ -124,8 +144,18 @@ async function createLayer(db: Kysely<unknown>): Promise<void> {
     .addColumn('index_lo', sql`oid`, (c) => c.unique())
     .addColumn('presence_lo', sql`oid`, (c) => c.unique())
     .addColumn('size', 'bigint', (c) => c.notNull().check(sql`size between 4096 and 1099511627776`))
-    .addColumn('granule', 'integer', (c) => c.notNull().defaultTo(4096).check(sql`granule in (4096, 65536)`))
-    .addColumn('depth', 'integer', (c) => c.notNull().defaultTo(1).check(sql`depth between 1 and 64`))
+    .addColumn('granule', 'integer', (c) =>
+      c
+        .notNull()
+        .defaultTo(4096)
+        .check(sql`granule in (4096, 65536)`),
+    )
+    .addColumn('depth', 'integer', (c) =>
+      c
+        .notNull()
+        .defaultTo(1)
+        .check(sql`depth between 1 and 64`),
+    )
     .addColumn('sealed', 'boolean', (c) => c.notNull().defaultTo(false))
     .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(sql`now()`))
     .addCheckConstraint('layer_one_below', sql`parent is null or image is null`)
@@ -133,14 +163,31 @@ async function createLayer(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('layer_whole_granules', sql`size % granule = 0`)
     .addCheckConstraint('layer_disk_presence', sql`kind <> 'disk' or (presence_lo is not null and granule = 4096)`)
     .execute();
-  await run(db, ['create index layer_parent on linuxsql.layer (parent)', 'create index layer_image on linuxsql.layer (image)']);
+  await run(db, [
+    'create index layer_parent on linuxsql.layer (parent)',
+    'create index layer_image on linuxsql.layer (image)',
+  ]);
 }
 
 async function createMachine(db: Kysely<unknown>): Promise<void> {
-  await identity(db.schema.withSchema('linuxsql').createTable('machine').addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()))
-    .addColumn('name', 'text', (c) => c.notNull().unique().check(sql`name ~ ${sql.lit(machineNamePattern)}`))
+  await identity(
+    db.schema
+      .withSchema('linuxsql')
+      .createTable('machine')
+      .addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()),
+  )
+    .addColumn('name', 'text', (c) =>
+      c
+        .notNull()
+        .unique()
+        .check(sql`name ~ ${sql.lit(machineNamePattern)}`),
+    )
     .addColumn('memory_bytes', 'bigint', (c) =>
-      c.notNull().check(sql`memory_bytes between ${sql.lit(32 * mib)} and 1099511627776 and memory_bytes % ${sql.lit(2 * mib)} = 0`),
+      c
+        .notNull()
+        .check(
+          sql`memory_bytes between ${sql.lit(32 * mib)} and 1099511627776 and memory_bytes % ${sql.lit(2 * mib)} = 0`,
+        ),
     )
     .addColumn('bootargs', 'text', (c) => c.notNull().check(sql`octet_length(bootargs) < 1024`))
     .addColumn('firmware_image', 'bigint', (c) => c.notNull().references('linuxsql.image.id'))
@@ -151,16 +198,36 @@ async function createMachine(db: Kysely<unknown>): Promise<void> {
     .addColumn('seed', 'bytea', (c) => c.notNull().check(sql`octet_length(seed) = 32`))
     .addColumn('rtc_epoch_ns', 'bigint', (c) => c.check(sql`rtc_epoch_ns >= 0`))
     .addColumn('autostart', 'boolean', (c) => c.notNull().defaultTo(false))
-    .addColumn('desired', 'text', (c) => c.notNull().defaultTo('stopped').check(sql`desired in ('stopped', 'paused', 'running')`))
-    .addColumn('fence', 'bigint', (c) => c.notNull().defaultTo(0).check(sql`fence >= 0`))
-    .addColumn('boots', 'bigint', (c) => c.notNull().defaultTo(0).check(sql`boots >= 0`))
+    .addColumn('desired', 'text', (c) =>
+      c
+        .notNull()
+        .defaultTo('stopped')
+        .check(sql`desired in ('stopped', 'paused', 'running')`),
+    )
+    .addColumn('fence', 'bigint', (c) =>
+      c
+        .notNull()
+        .defaultTo(0)
+        .check(sql`fence >= 0`),
+    )
+    .addColumn('boots', 'bigint', (c) =>
+      c
+        .notNull()
+        .defaultTo(0)
+        .check(sql`boots >= 0`),
+    )
     .addColumn('ended', 'text')
     .addColumn('created_at', 'timestamptz', (c) => c.notNull().defaultTo(sql`now()`))
     .execute();
 }
 
 async function createHistory(db: Kysely<unknown>): Promise<void> {
-  await identity(db.schema.withSchema('linuxsql').createTable('checkpoint').addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()))
+  await identity(
+    db.schema
+      .withSchema('linuxsql')
+      .createTable('checkpoint')
+      .addColumn('id', 'bigint', (c) => c.generatedAlwaysAsIdentity().primaryKey()),
+  )
     .addColumn('machine', 'bigint', (c) => c.notNull().references('linuxsql.machine.id').onDelete('cascade'))
     .addColumn('name', 'text', (c) => c.notNull().check(sql`name <> ''`))
     .addColumn('cpu', 'bytea', (c) => c.notNull())

@@ -153,7 +153,8 @@ begin
 end $$`,
   },
   {
-    signature: 'linuxsql.create_machine(text, text, text, text, text, text, bigint, text, bigint, bytea, bigint, boolean)',
+    signature:
+      'linuxsql.create_machine(text, text, text, text, text, text, bigint, text, bigint, bytea, bigint, boolean)',
     doc: 'a machine and, with a base image or a size, its empty leaf disk layer; returns its id',
     grantee: 'linuxsql_operator',
     definition: `create function linuxsql.create_machine(

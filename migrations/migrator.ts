@@ -24,7 +24,9 @@ function reported({ error, results }: MigrationResultSet): MigrationReport[] {
   const failed = results?.find((result) => result.status === 'Error');
   if (error !== undefined) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(failed ? `migration ${failed.migrationName}: ${reason}` : `migrations: ${reason}`, { cause: error });
+    throw new Error(failed ? `migration ${failed.migrationName}: ${reason}` : `migrations: ${reason}`, {
+      cause: error,
+    });
   }
   return (results ?? [])
     .filter((result) => result.status === 'Success')

@@ -58,8 +58,9 @@ bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char 
 /* The guest was reset: the next boot number. Later inputs belong to it. Hart thread. */
 uint64_t db_next_boot(struct db *db);
 
-/* Flush and commit what is outstanding (bounded in time), record why the machine ended (`ended`, one line) and,
- * with `stay_stopped` (the guest powered off, or was told to stop), tell the supervisor not to start it again. */
+/* Flush and commit what is outstanding (bounded in time), record why the machine ended (`ended`, one line)
+ * and, with `stay_stopped` (the guest powered off, or was told to stop), tell the supervisor not to start it
+ * again. */
 void db_close(struct db *db, const char *ended, bool stay_stopped);
 
 #endif

@@ -44,14 +44,18 @@ export async function sealedImage(client: Client, name: string): Promise<ImageRo
   if (image === undefined) throw new Error(`image "${name}" does not exist`);
   const { sha256 } = image;
   if (!image.sealed || sha256 === null) {
-    throw new Error(`image "${name}" is not completely imported (${image.progress} of ${image.size} bytes): run its import again`);
+    throw new Error(
+      `image "${name}" is not completely imported (${image.progress} of ${image.size} bytes): run its import again`,
+    );
   }
   return { ...image, sha256 };
 }
 
 /** Settings every session that moves image bytes wants: quick compression, no impatience. */
 export async function prepareSession(client: Client): Promise<void> {
-  await client.query(`select pg_catalog.set_config('statement_timeout', '0', false), pg_catalog.set_config('search_path', 'pg_catalog', false)`);
+  await client.query(
+    `select pg_catalog.set_config('statement_timeout', '0', false), pg_catalog.set_config('search_path', 'pg_catalog', false)`,
+  );
   await client.query(
     `select pg_catalog.set_config('default_toast_compression', 'lz4', false)
      from pg_catalog.pg_settings where name = 'default_toast_compression' and 'lz4' = any (enumvals)`,

@@ -94,11 +94,16 @@ async function withImage<T>(
 /** Recompute an image's SHA-256 from its Large Object. */
 export async function verifyImage(connection: ClientConfig, options: TransferOptions): Promise<VerifyResult> {
   const nothing = (): Promise<void> => Promise.resolve();
-  return withImage(connection, options, nothing, (image, sha256) => Promise.resolve({ image, sha256, ok: sha256.equals(image.sha256) }));
+  return withImage(connection, options, nothing, (image, sha256) =>
+    Promise.resolve({ image, sha256, ok: sha256.equals(image.sha256) }),
+  );
 }
 
 /** Write an image to a file (sparse). The file appears under its name only when complete and its SHA-256 is right. */
-export async function exportImage(connection: ClientConfig, options: TransferOptions & { file: string }): Promise<VerifyResult> {
+export async function exportImage(
+  connection: ClientConfig,
+  options: TransferOptions & { file: string },
+): Promise<VerifyResult> {
   const partial = `${options.file}.partial`;
   const handle = await open(partial, 'w');
   const take = async ({ bytes, offset }: Piece): Promise<void> => {
@@ -107,7 +112,9 @@ export async function exportImage(connection: ClientConfig, options: TransferOpt
   try {
     return await withImage(connection, options, take, async (image, sha256) => {
       if (!sha256.equals(image.sha256)) {
-        throw new Error(`image "${image.name}" is damaged: SHA-256 ${sha256.toString('hex')}, recorded ${image.sha256.toString('hex')}`);
+        throw new Error(
+          `image "${image.name}" is damaged: SHA-256 ${sha256.toString('hex')}, recorded ${image.sha256.toString('hex')}`,
+        );
       }
       await handle.truncate(image.size);
       await handle.sync();

@@ -4,7 +4,16 @@
  */
 import { Client, type ClientConfig } from 'pg';
 import { findImage, prepareSession, type ImageKind, type ImageRow } from './catalog.js';
-import { ContentDigest, dataRuns, openImageFile, pieceBytes, pieces, PlainDigest, PresenceMap, type ImageFile } from './pieces.js';
+import {
+  ContentDigest,
+  dataRuns,
+  openImageFile,
+  pieceBytes,
+  pieces,
+  PlainDigest,
+  PresenceMap,
+  type ImageFile,
+} from './pieces.js';
 import { ProgressMeter, type ProgressListener } from './progress.js';
 
 export interface ImportOptions {
@@ -34,7 +43,12 @@ async function contentDigest(file: ImageFile): Promise<Buffer> {
   return digest.digest();
 }
 
-async function beginImage(client: Client, file: ImageFile, content: Buffer, { name, kind }: ImportOptions): Promise<ImageRow> {
+async function beginImage(
+  client: Client,
+  file: ImageFile,
+  content: Buffer,
+  { name, kind }: ImportOptions,
+): Promise<ImageRow> {
   await client.query(
     `insert into linuxsql.image (name, kind, lo, presence_lo, size, content_sha256)
      values ($1, $2, linuxsql.new_large_object(), linuxsql.new_large_object(), $3, $4)`,
@@ -87,12 +101,18 @@ async function upload(client: Client, file: ImageFile, image: ImageRow, options:
     const runs = piece.bytes !== null && piece.offset >= image.progress ? dataRuns(piece.bytes) : [];
     await sending; // one piece on its way while the next is read and hashed
     for (const run of runs) {
-      sending = client.query({ ...put, values: [image.lo, piece.offset + run.start, piece.bytes?.subarray(run.start, run.end)] });
+      sending = client.query({
+        ...put,
+        values: [image.lo, piece.offset + run.start, piece.bytes?.subarray(run.start, run.end)],
+      });
       sending.catch(() => undefined); // reported by the await above or below
       uncommitted += run.end - run.start;
       moved += run.end - run.start;
     }
-    meter.step(piece.offset + piece.length, runs.reduce((sum, run) => sum + run.end - run.start, 0));
+    meter.step(
+      piece.offset + piece.length,
+      runs.reduce((sum, run) => sum + run.end - run.start, 0),
+    );
     if (uncommitted >= commitBytes) {
       await sending;
       await commit(piece.offset + piece.length);
@@ -106,14 +126,28 @@ async function upload(client: Client, file: ImageFile, image: ImageRow, options:
   return moved;
 }
 
-async function seal(client: Client, file: ImageFile, image: ImageRow, presence: PresenceMap, sha256: Buffer | undefined): Promise<void> {
+async function seal(
+  client: Client,
+  file: ImageFile,
+  image: ImageRow,
+  presence: PresenceMap,
+  sha256: Buffer | undefined,
+): Promise<void> {
   for (let at = 0; at < presence.bytes.length; at += pieceBytes) {
     const bytes = presence.bytes.subarray(at, at + pieceBytes);
     for (const run of dataRuns(bytes)) {
-      await client.query('select pg_catalog.lo_put($1, $2, $3)', [image.presenceLo, at + run.start, bytes.subarray(run.start, run.end)]);
+      await client.query('select pg_catalog.lo_put($1, $2, $3)', [
+        image.presenceLo,
+        at + run.start,
+        bytes.subarray(run.start, run.end),
+      ]);
     }
   }
-  await client.query('update linuxsql.image set sha256 = $2, progress = $3, sealed = true where id = $1', [image.id, sha256, file.size]);
+  await client.query('update linuxsql.image set sha256 = $2, progress = $3, sealed = true where id = $1', [
+    image.id,
+    sha256,
+    file.size,
+  ]);
 }
 
 async function importOpened(client: Client, file: ImageFile, options: ImportOptions): Promise<ImportResult> {

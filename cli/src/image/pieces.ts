@@ -45,7 +45,7 @@ export async function openImageFile(path: string): Promise<ImageFile> {
 }
 
 async function readFully(file: ImageFile, bytes: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesRead } = await file.handle.read(bytes, done, bytes.length - done, offset + done);
     if (bytesRead === 0) throw new Error(`${file.path} was cut short while it was read`);
     done += bytesRead;

@@ -1,0 +1,127 @@
+/* One commit: the fence check, the input log, every dirty page, the changed presence. */
+#include <string.h>
+
+#include "store/disk.h"
+
+enum { WRITE_BEHIND_NS = 1000 * 1000 * 1000 };
+
+static bool ignored(void *opaque, void *item, const PGresult *result) {
+  (void)opaque, (void)item, (void)result;
+  return true;
+}
+
+static bool put(struct disk *disk, uint32_t lo, uint64_t offset, const void *bytes, size_t size) {
+  struct link_values values = {0};
+  link_add_int4(&values, lo);
+  link_add_int8(&values, offset);
+  link_add_bytes(&values, bytes, size);
+  return link_send(&disk->session->write, "put", &values, ignored, NULL, NULL);
+}
+
+static bool is_zero(const uint8_t *page) {
+  return page[0] == 0 && memcmp(page, page + 1, PAGE_BYTES - 1) == 0;
+}
+
+/* Runs of pages of one line; pages of zeros need only their presence. */
+static bool send_line(struct disk *disk, const struct line *line) {
+  uint64_t base = line->number * LINE_PAGES;
+  unsigned first = 0;
+  page_mask data = 0;
+  for (unsigned page = 0; page < LINE_PAGES; page++) {
+    if (!(line->flushing >> page & 1)) continue;
+    bool zero = is_zero(line->data + (size_t)page * PAGE_BYTES);
+    page_map_set(&disk->map, base + page, zero);
+    if (!zero) data |= page_range(page, 1);
+  }
+  while (first < LINE_PAGES) {
+    unsigned count = 0;
+    while (first + count < LINE_PAGES && (data >> (first + count) & 1)) count++;
+    if (count && !put(disk, disk->layer_lo[disk->map.leaf], (base + first) * PAGE_BYTES,
+                      line->data + (size_t)first * PAGE_BYTES, (size_t)count * PAGE_BYTES))
+      return false;
+    first += count + 1;
+  }
+  return true;
+}
+
+bool disk_dirty(const struct disk *disk) { return disk->cache.dirty || disk->map.dirty; }
+
+bool disk_write_behind(const struct disk *disk) {
+  return disk->cache.dirty_count >= disk->cache.capacity / 8;
+}
+
+bool disk_pressed(const struct disk *disk) { return disk->cache.dirty_count >= disk->cache.capacity / 3; }
+
+bool disk_send_dirty(struct disk *disk) {
+  for (struct line *line = cache_begin_flush(&disk->cache); line; line = line_next_flushing(line))
+    if (!send_line(disk, line)) return false;
+  page_map_begin_flush(&disk->map);
+  for (uint32_t chunk = 0; chunk < disk->map.chunks; chunk++) {
+    uint8_t bytes[CHUNK_BYTES];
+    if (!disk->map.chunk_flushing[chunk]) continue;
+    size_t size = page_map_chunk(&disk->map, chunk, bytes);
+    if (!put(disk, disk->presence_lo, (uint64_t)chunk * CHUNK_BYTES, bytes, size)) return false;
+  }
+  return true;
+}
+
+static bool committed(void *opaque, void *item, const PGresult *result) {
+  struct session *session = opaque;
+  (void)item;
+  if (strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "COMMIT") != 0) return false;
+  session->committing = false;
+  session_progress(session);
+  session->commits_ended = session->commits_begun;
+  input_log_end(&session->log, true);
+  if (session->disk) {
+    struct block_counters *counters = &session->disk->block.counters;
+    uint64_t took = (uint64_t)(session_now_ns() - session->commit_began_ns);
+    disk_commit_ended(session->disk, true);
+    atomic_fetch_add_explicit(&counters->commits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->commit_ns, took, memory_order_relaxed);
+  }
+  return true;
+}
+
+bool session_begin_commit(struct session *session) {
+  struct link_values none = {0}, fence = {0};
+  struct link *link = &session->write;
+  link_add_int8(&fence, session->machine);
+  link_add_int8(&fence, session->fence);
+  session->committing = true;
+  session->commits_begun++;
+  session->commit_began_ns = session_now_ns();
+  session->dirty_since_ns = 0;
+  return link_send(link, "begin", &none, ignored, NULL, NULL) &&
+         link_send(link, "fence", &fence, ignored, NULL, NULL) &&
+         input_log_send(&session->log, link, session->machine) &&
+         (!session->disk || disk_send_dirty(session->disk)) &&
+         link_send(link, "commit", &none, committed, session, NULL) && link_sync(link);
+}
+
+static bool flush_waits(const struct session *session) {
+  if (!session->disk) return false;
+  const struct block_request *flush = session->disk->flushes;
+  while (flush && flush->commit <= session->commits_begun) flush = flush->next;
+  return flush != NULL;
+}
+
+bool session_wants_commit(const struct session *session) {
+  if (session->committing || session->dirty_since_ns == 0) return false;
+  return atomic_load_explicit(&session->closing, memory_order_relaxed) || flush_waits(session) ||
+         (session->disk && disk_write_behind(session->disk)) ||
+         session_now_ns() - session->dirty_since_ns >= WRITE_BEHIND_NS;
+}
+
+void session_dirty(struct session *session) {
+  if (session->dirty_since_ns == 0) session->dirty_since_ns = session_now_ns();
+}
+
+void session_commit_lost(struct session *session) {
+  if (!session->committing) return;
+  session->committing = false;
+  session->commits_begun--;
+  input_log_end(&session->log, false);
+  if (session->disk) disk_commit_ended(session->disk, false);
+  session_dirty(session);
+}

@@ -1,0 +1,192 @@
+#include <errno.h>
+#include <string.h>
+
+#include "store/disk.h"
+
+enum outcome { ENDED, WAITS, FAILED };
+
+/* The part of a request that lies in one line. */
+struct part {
+  uint64_t line;
+  unsigned start, end;      /* bytes within the line */
+  page_mask whole, partial; /* pages covered, pages touched at an edge */
+};
+
+static struct part part_at(const struct block_request *request, uint64_t position) {
+  uint64_t offset = request->offset + position, left = request->length - position;
+  struct part part = {.line = offset / LINE_BYTES, .start = (unsigned)(offset % LINE_BYTES)};
+  part.end = left < LINE_BYTES - part.start ? part.start + (unsigned)left : LINE_BYTES;
+  unsigned first = part.start / PAGE_BYTES, last = (part.end - 1) / PAGE_BYTES;
+  page_mask touched = page_range(first, last - first + 1);
+  if (part.start % PAGE_BYTES) part.partial |= page_range(first, 1);
+  if (part.end % PAGE_BYTES) part.partial |= page_range(last, 1);
+  part.whole = touched & (page_mask)~part.partial;
+  return part;
+}
+
+static enum outcome read_part(struct disk *disk, struct block_request *request, const struct part *part) {
+  struct line *line = cache_take(&disk->cache, part->line);
+  page_mask wanted = part->whole | part->partial;
+  if (!line) return WAITS;
+  if ((line->valid & wanted) != wanted) {
+    if (!disk_fetch(disk, line, page_range(0, LINE_PAGES))) return FAILED;
+    if ((line->valid & wanted) != wanted) return WAITS;
+  } else {
+    atomic_fetch_add_explicit(&disk->block.counters.line_hits, 1, memory_order_relaxed);
+  }
+  memcpy((uint8_t *)request->buffer + disk->position, line->data + part->start, part->end - part->start);
+  return ENDED;
+}
+
+/* Bytes (NULL: zeros) into one line; edges need the rest of their pages first. */
+static enum outcome write_part(struct disk *disk, const uint8_t *bytes, const struct part *part) {
+  struct line *line = cache_find(&disk->cache, part->line);
+  if (disk_pressed(disk) && !(line && line->next_dirty)) return WAITS;
+  if (!line) line = cache_take(&disk->cache, part->line);
+  if (!line) return WAITS;
+  if (part->partial & ~line->valid) {
+    if (!disk_fetch(disk, line, part->partial)) return FAILED;
+    if (part->partial & ~line->valid) return WAITS;
+  }
+  page_mask touched = part->whole | part->partial;
+  if (bytes)
+    memcpy(line->data + part->start, bytes, part->end - part->start);
+  else
+    memset(line->data + part->start, 0, part->end - part->start);
+  line->valid |= touched;
+  line->loading &= (page_mask)~touched;
+  cache_mark_dirty(&disk->cache, line, touched);
+  session_dirty(disk->session);
+  return ENDED;
+}
+
+/* Whole pages become known zeros without taking up cache; edges are written as zeros. */
+static enum outcome discard_part(struct disk *disk, struct part *part) {
+  if (part->partial) {
+    struct part all = *part;
+    enum outcome outcome = write_part(disk, NULL, &all);
+    if (outcome != ENDED) return outcome;
+  }
+  struct line *line = cache_find(&disk->cache, part->line);
+  for (unsigned page = 0; page < LINE_PAGES; page++) {
+    if (!(part->whole >> page & 1)) continue;
+    if (line) memset(line->data + (size_t)page * PAGE_BYTES, 0, PAGE_BYTES);
+    page_map_set(&disk->map, part->line * LINE_PAGES + page, true);
+  }
+  if (line) {
+    line->valid |= part->whole;
+    line->loading &= (page_mask)~part->whole;
+    cache_unmark_dirty(line, part->whole);
+  }
+  if (disk->map.dirty) session_dirty(disk->session);
+  return ENDED;
+}
+
+static enum outcome transfer(struct disk *disk, struct block_request *request) {
+  while (disk->position < request->length) {
+    struct part part = part_at(request, disk->position);
+    enum outcome outcome = request->op == BLOCK_READ ? read_part(disk, request, &part)
+                           : request->op == BLOCK_WRITE
+                               ? write_part(disk, (const uint8_t *)request->buffer + disk->position, &part)
+                               : discard_part(disk, &part);
+    if (outcome != ENDED) return outcome;
+    disk->position += part.end - part.start;
+  }
+  return ENDED;
+}
+
+/* A reader that continues where the last one ended gets a window that doubles; any other gets none. */
+static void note_reader(struct disk *disk, const struct block_request *request) {
+  uint64_t first = request->offset / LINE_BYTES;
+  uint64_t last = (request->offset + request->length - 1) / LINE_BYTES;
+  bool follows = first == disk->ahead_next || first + 1 == disk->ahead_next;
+  unsigned window = disk->ahead_window ? disk->ahead_window * 2 : AHEAD_LINES_MIN;
+  disk->ahead_window = !follows ? 0 : window < AHEAD_LINES_MAX ? window : AHEAD_LINES_MAX;
+  disk->ahead_next = last + 1;
+  disk->noted = true;
+}
+
+/* A flush ends with the commit that holds everything acknowledged before it. True: it has to wait for one. */
+static bool flush_waits(struct disk *disk, struct block_request *request) {
+  struct session *session = disk->session;
+  if (!disk_dirty(disk) && !session->committing) return false;
+  request->commit = session->commits_begun + (disk_dirty(disk) ? 1 : 0);
+  request->next = disk->flushes;
+  disk->flushes = request;
+  return true;
+}
+
+static void take_submitted(struct disk *disk) {
+  struct block_request *request;
+  while ((request = block_queue_take(&disk->session->queue))) {
+    if (disk->last)
+      disk->last->next = request;
+    else
+      disk->first = request;
+    disk->last = request;
+  }
+}
+
+static struct block_request *pop(struct disk *disk) {
+  struct block_request *request = disk->first;
+  disk->first = request->next;
+  if (!disk->first) disk->last = NULL;
+  disk->position = 0;
+  disk->noted = false;
+  request->next = NULL;
+  return request;
+}
+
+bool disk_step(struct disk *disk) {
+  take_submitted(disk);
+  while (disk->first) {
+    struct block_request *request = disk->first;
+    if (request->op == BLOCK_READ && !disk->noted && request->length > 0) note_reader(disk, request);
+    if (request->op != BLOCK_FLUSH) {
+      enum outcome outcome = transfer(disk, request);
+      if (outcome == FAILED) return false;
+      if (outcome == WAITS) break;
+    }
+    pop(disk);
+    if (request->op != BLOCK_FLUSH || !flush_waits(disk, request))
+      block_queue_end(&disk->session->queue, request, 0);
+  }
+  if (!disk_look_ahead(disk)) return false;
+  if (!disk->fetch_sent) return true;
+  disk->fetch_sent = false;
+  return link_sync(&disk->session->read);
+}
+
+void disk_commit_ended(struct disk *disk, bool kept) {
+  cache_end_flush(&disk->cache, kept);
+  page_map_end_flush(&disk->map, kept);
+  if (!kept) return;
+  struct block_request *waiting = disk->flushes;
+  disk->flushes = NULL;
+  while (waiting) {
+    struct block_request *request = waiting;
+    waiting = request->next;
+    if (request->commit <= disk->session->commits_ended) {
+      block_queue_end(&disk->session->queue, request, 0);
+    } else {
+      request->next = disk->flushes;
+      disk->flushes = request;
+    }
+  }
+}
+
+void disk_links_lost(struct disk *disk) {
+  cache_forget_fetches(&disk->cache);
+  disk->fetching = 0;
+  disk->fetch_sent = false;
+}
+
+void disk_fail(struct disk *disk, int error) {
+  take_submitted(disk);
+  while (disk->first) block_queue_end(&disk->session->queue, pop(disk), error);
+  while (disk->flushes) {
+    struct block_request *request = disk->flushes;
+    disk->flushes = request->next;
+    block_queue_end(&disk->session->queue, request, error);
+  }
+}

@@ -1,0 +1,157 @@
+#include "store/session.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/reconnect.h"
+
+static uint64_t number(const PGresult *row, int column) {
+  return strtoull(PQgetvalue(row, 0, column), NULL, 10);
+}
+
+int64_t session_now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static bool take(struct session *session, char *reason, size_t reason_size) {
+  char application[80];
+  const char *const values[] = {session->options.machine};
+  snprintf(application, sizeof application, "linuxsql-vm %s", session->options.machine);
+  if (!link_open(&session->write, session->options.conninfo, application, SESSION_CALL_MS)) {
+    snprintf(reason, reason_size, "cannot connect to PostgreSQL: %s", session->write.error);
+    return false;
+  }
+  PGresult *row = link_query(&session->write, "select id, fence, boot from linuxsql.take_machine($1)", 1,
+                             values, false, SESSION_CALL_MS);
+  if (!row || PQntuples(row) != 1) {
+    snprintf(reason, reason_size, "%s", session->write.error);
+    PQclear(row);
+    return false;
+  }
+  session->machine = number(row, 0);
+  session->fence = number(row, 1);
+  session->boot = number(row, 2);
+  PQclear(row);
+  return true;
+}
+
+struct session *session_open(const struct session_options *options, char *reason, size_t reason_size) {
+  struct session *session = calloc(1, sizeof *session);
+  if (!session || !block_queue_init(&session->queue)) {
+    snprintf(reason, reason_size, "out of memory or file descriptors");
+    free(session);
+    return NULL;
+  }
+  session->options = *options;
+  session->options.conninfo = strdup(options->conninfo);
+  session->options.machine = strdup(options->machine);
+  input_log_init(&session->log, 0);
+  if (session->options.conninfo && session->options.machine && take(session, reason, reason_size)) {
+    session->log.boot = session->boot;
+    return session;
+  }
+  session_close(session, NULL, false, 0);
+  return NULL;
+}
+
+void session_progress(struct session *session) { session->progress_ms = session_now_ns() / 1000000; }
+
+/* False when PostgreSQL has owed us something for too long. */
+static bool answering(struct session *session) {
+  if (!link_busy(&session->read) && !session->committing && !session->dirty_since_ns)
+    session_progress(session);
+  return session_now_ns() / 1000000 - session->progress_ms <
+         session->options.orphan_timeout_s * INT64_C(1000);
+}
+
+static bool work(struct session *session) {
+  if (!link_pump(&session->read) || !link_pump(&session->write)) return false;
+  if (input_log_waiting(&session->log)) session_dirty(session);
+  if (session->disk && !disk_step(session->disk)) return false;
+  if (session_wants_commit(session) && !session_begin_commit(session)) return false;
+  if (answering(session)) return true;
+  snprintf(session->write.error, sizeof session->write.error, "PostgreSQL does not answer");
+  return false;
+}
+
+static void sleep_for_work(struct session *session) {
+  struct pollfd fds[3] = {{.fd = session->queue.wake_fd, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
+  int timeout_ms = 5000;
+  if (!session->failed) {
+    fds[1] = (struct pollfd){.fd = link_socket(&session->read), .events = link_events(&session->read)};
+    fds[2] = (struct pollfd){.fd = link_socket(&session->write), .events = link_events(&session->write)};
+    if (session->dirty_since_ns || session->committing || link_busy(&session->read)) timeout_ms = 250;
+  }
+  poll(fds, 3, timeout_ms);
+  block_queue_clear(&session->queue);
+}
+
+static bool finished(struct session *session) {
+  if (!atomic_load_explicit(&session->closing, memory_order_acquire)) return false;
+  if (session->failed || session_now_ns() >= session->close_by_ns) return true;
+  if (input_log_waiting(&session->log)) session_dirty(session);
+  return !session->committing && !session->dirty_since_ns;
+}
+
+static void *io_thread(void *opaque) {
+  struct session *session = opaque;
+  while (!finished(session)) {
+    if (session->failed)
+      session_fail_requests(session);
+    else if (!link_up(&session->write) || !work(session))
+      session_reconnect(session);
+    else
+      sleep_for_work(session);
+    if (session->failed) sleep_for_work(session);
+  }
+  return NULL;
+}
+
+bool session_start(struct session *session, char *reason, size_t reason_size) {
+  session_progress(session);
+  if (!session_start_links(session)) {
+    snprintf(reason, reason_size, "cannot use the database: %s", session->write.error);
+    return false;
+  }
+  session->started = pthread_create(&session->thread, NULL, io_thread, session) == 0;
+  if (!session->started) snprintf(reason, reason_size, "cannot start the I/O thread");
+  return session->started;
+}
+
+/* Leave a last word in the machine's row, unless another daemon has it by now. */
+static void record_end(struct session *session, const char *ended, bool stay_stopped) {
+  char numbers[2][24];
+  const char *const values[] = {numbers[0], numbers[1], ended, stay_stopped ? "t" : "f"};
+  if (!link_up(&session->write) || link_busy(&session->write) || session->failed) return;
+  if (session->started && !PQexitPipelineMode(session->write.conn)) return;
+  snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)session->machine);
+  snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)session->fence);
+  PQclear(link_query(&session->write,
+                     "update linuxsql.machine set ended = $3,"
+                     " desired = case when $4::boolean then 'stopped' else desired end"
+                     " where id = $1 and fence = $2",
+                     4, values, false, SESSION_CALL_MS));
+}
+
+void session_close(struct session *session, const char *ended, bool stay_stopped, int limit_ms) {
+  if (session->started) {
+    session->close_by_ns = session_now_ns() + limit_ms * INT64_C(1000000);
+    atomic_store_explicit(&session->closing, true, memory_order_release);
+    block_queue_wake(&session->queue);
+    pthread_join(session->thread, NULL);
+  }
+  if (ended) record_end(session, ended, stay_stopped);
+  link_close(&session->read);
+  link_close(&session->write);
+  disk_free(session->disk);
+  input_log_free(&session->log);
+  block_queue_free(&session->queue);
+  free((void *)(uintptr_t)session->options.conninfo);
+  free((void *)(uintptr_t)session->options.machine);
+  free(session);
+}

@@ -1,0 +1,143 @@
+#include "vm/db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/session.h"
+
+enum { BLOB_PIECE = 4 << 20, CLOSE_LIMIT_MS = 10000 };
+/* The largest image that is loaded whole; RAM limits it further. */
+#define BLOB_MAX (UINT64_C(1) << 30)
+
+struct db {
+  struct session *session;
+  struct db_machine machine;
+};
+
+/* Columns 0..7: the machine; then lo, size of each image in the order of struct db_machine. */
+static const char *const machine_query =
+    "select m.memory_bytes, m.bootargs, m.desired, encode(m.seed, 'hex'), m.rtc_epoch_ns, m.disk_layer,"
+    " f.lo, f.size, k.lo, k.size, d.lo, d.size, i.lo, i.size"
+    " from linuxsql.machine m"
+    " join linuxsql.image f on f.id = m.firmware_image and f.sealed"
+    " join linuxsql.image k on k.id = m.kernel_image and k.sealed"
+    " left join linuxsql.image d on d.id = m.dtb_image left join linuxsql.image i on i.id = m.initrd_image"
+    " where m.id = $1";
+enum { COLUMN_MEMORY, COLUMN_BOOTARGS, COLUMN_DESIRED, COLUMN_SEED, COLUMN_RTC, COLUMN_DISK, COLUMN_IMAGES };
+
+static uint64_t number(const PGresult *row, int column) {
+  return strtoull(PQgetvalue(row, 0, column), NULL, 10);
+}
+
+static bool load_blob(struct link *link, const PGresult *row, int column, struct db_blob *blob) {
+  if (PQgetisnull(row, 0, column)) return true;
+  uint32_t lo = (uint32_t)number(row, column);
+  uint64_t size = number(row, column + 1);
+  snprintf(link->error, sizeof link->error, "an image of %llu bytes is too large", (unsigned long long)size);
+  if (size == 0 || size > BLOB_MAX) return false;
+  blob->size = size;
+  blob->data = calloc(1, size); /* holes at the end of a Large Object are zeros too */
+  if (!blob->data) return false;
+  for (uint64_t offset = 0; offset < size;) {
+    size_t wanted = size - offset < BLOB_PIECE ? (size_t)(size - offset) : BLOB_PIECE;
+    int64_t got = link_large_object(link, lo, offset, blob->data + offset, wanted, SESSION_CALL_MS);
+    if (got < 0) return false;
+    offset += wanted;
+  }
+  return true;
+}
+
+static bool parse_seed(const char *hex, uint8_t seed[32]) {
+  for (int i = 0; i < 32; i++) {
+    unsigned byte;
+    if (sscanf(hex + i * 2, "%2x", &byte) != 1) return false;
+    seed[i] = (uint8_t)byte;
+  }
+  return true;
+}
+
+static bool load_row(struct db *db, const PGresult *row) {
+  struct db_machine *machine = &db->machine;
+  struct link *link = &db->session->write;
+  struct db_blob *const blobs[] = {&machine->firmware, &machine->kernel, &machine->dtb, &machine->initrd};
+  machine->id = db->session->machine;
+  machine->boot = db->session->boot;
+  machine->memory_bytes = number(row, COLUMN_MEMORY);
+  machine->bootargs = strdup(PQgetvalue(row, 0, COLUMN_BOOTARGS));
+  machine->start_paused = strcmp(PQgetvalue(row, 0, COLUMN_DESIRED), "paused") == 0;
+  machine->rtc_fixed = !PQgetisnull(row, 0, COLUMN_RTC);
+  machine->rtc_epoch_ns = machine->rtc_fixed ? number(row, COLUMN_RTC) : 0;
+  snprintf(link->error, sizeof link->error, "its row is damaged");
+  if (!machine->bootargs || !parse_seed(PQgetvalue(row, 0, COLUMN_SEED), machine->seed)) return false;
+  for (int i = 0; i < 4; i++)
+    if (!load_blob(link, row, COLUMN_IMAGES + 2 * i, blobs[i])) return false;
+  return true;
+}
+
+static bool load(struct db *db, char *reason, size_t reason_size) {
+  char id[24];
+  const char *const values[] = {id};
+  struct link *link = &db->session->write;
+  snprintf(id, sizeof id, "%llu", (unsigned long long)db->session->machine);
+  PGresult *row = link_query(link, machine_query, 1, values, false, SESSION_CALL_MS);
+  if (row && PQntuples(row) != 1) snprintf(link->error, sizeof link->error, "its images are not complete");
+  bool good = row && PQntuples(row) == 1 && load_row(db, row);
+  if (!good)
+    snprintf(reason, reason_size, "cannot load machine %s: %s", db->session->options.machine, link->error);
+  if (good && !PQgetisnull(row, 0, COLUMN_DISK)) {
+    db->machine.disk = session_open_disk(db->session, number(row, COLUMN_DISK), reason, reason_size);
+    good = db->machine.disk != NULL;
+  }
+  PQclear(row);
+  return good && session_start(db->session, reason, reason_size);
+}
+
+struct db *db_open(const struct db_options *options, char *reason, size_t reason_size) {
+  struct session_options session_options = {.conninfo = options->conninfo,
+                                            .machine = options->machine,
+                                            .orphan_timeout_s = options->orphan_timeout_s,
+                                            .cache_bytes = options->cache_bytes,
+                                            .lost = options->lost,
+                                            .opaque = options->opaque};
+  struct db *db = calloc(1, sizeof *db);
+  if (!db) {
+    snprintf(reason, reason_size, "out of memory");
+    return NULL;
+  }
+  db->session = session_open(&session_options, reason, reason_size);
+  if (db->session && load(db, reason, reason_size)) return db;
+  if (db->session)
+    db_close(db, reason, false);
+  else
+    free(db);
+  return NULL;
+}
+
+const struct db_machine *db_machine(const struct db *db) { return &db->machine; }
+
+void db_drop_blobs(struct db *db) {
+  struct db_machine *machine = &db->machine;
+  struct db_blob *const blobs[] = {&machine->firmware, &machine->kernel, &machine->dtb, &machine->initrd};
+  for (int i = 0; i < 4; i++) {
+    free(blobs[i]->data);
+    *blobs[i] = (struct db_blob){0};
+  }
+}
+
+bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char *kind, const void *payload,
+                  uint32_t payload_size) {
+  bool logged = input_log_append(&db->session->log, instret, time_ns, kind, payload, payload_size);
+  if (logged) block_queue_wake(&db->session->queue);
+  return logged;
+}
+
+uint64_t db_next_boot(struct db *db) { return input_log_next_boot(&db->session->log); }
+
+void db_close(struct db *db, const char *ended, bool stay_stopped) {
+  if (!db) return;
+  session_close(db->session, ended, stay_stopped, CLOSE_LIMIT_MS);
+  db_drop_blobs(db);
+  free(db->machine.bootargs);
+  free(db);
+}
