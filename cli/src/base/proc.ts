@@ -37,3 +37,17 @@ export function processesIn(folder: string): number[] {
     }
   });
 }
+
+/** Daemons of a run folder: introspect and machines name it, or a socket in it, on their command line. */
+export function daemonsOf(run: string): { pid: number; kind: 'introspect' | 'machine' }[] {
+  const found: { pid: number; kind: 'introspect' | 'machine' }[] = [];
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const words = commandLine(pid);
+    if (!words.some((word) => word === run || word.startsWith(`${run}/`))) continue;
+    if (words.some((word) => word.endsWith('introspect/src/main.js'))) found.push({ pid, kind: 'introspect' });
+    else if (words[0]?.endsWith('linuxsql-vm') === true) found.push({ pid, kind: 'machine' });
+  }
+  return found;
+}

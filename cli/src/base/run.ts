@@ -94,7 +94,13 @@ export async function mustRun(
 ): Promise<RunResult> {
   const result = await capture(command, args, options);
   if (result.code === 0) return result;
-  const tail = `${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-25).join('\n');
+  const said = result.stderr.trim() === '' ? result.stdout : result.stderr;
+  const tail = said
+    .trim()
+    .split('\n')
+    .slice(-25)
+    .map((line) => (line.length > 300 ? `${line.slice(0, 300)}…` : line))
+    .join('\n');
   throw new UserError(`${what} failed (${command} ended with exit code ${result.code})`, { hint: tail });
 }
 

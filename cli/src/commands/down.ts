@@ -1,10 +1,8 @@
 /** Stops machines, server and introspect, in the order that loses nothing. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { messageOf } from '../base/fail.js';
 import { step } from '../base/log.js';
 import { withLock } from '../base/lock.js';
-import { commandLine, isAlive } from '../base/proc.js';
+import { daemonsOf, isAlive } from '../base/proc.js';
 import { place } from '../base/place.js';
 import { ControlClient } from '../control/client.js';
 import { embeddedPid, stopEmbedded } from '../server/embedded.js';
@@ -31,17 +29,15 @@ async function stopMachine(run: string, machine: string): Promise<void> {
   step('down', gone ? `machine ${machine} stopped` : `machine ${machine} still writes its disk; it ends by itself`);
 }
 
-/** The supervisor writes <run>/introspect.pid. The process is only ended when it is ours by its command line. */
+/** Found by its command line, and ended only when that names our run folder. */
 async function stopIntrospect(run: string): Promise<void> {
-  let pid: number;
-  try {
-    pid = Number.parseInt(readFileSync(join(run, 'introspect.pid'), 'utf8'), 10);
-  } catch {
-    return;
-  }
-  if (!Number.isInteger(pid) || !commandLine(pid).some((word) => word.endsWith('introspect/src/main.js'))) return;
-  process.kill(pid, 'SIGTERM');
-  if (!(await waitUntil(() => !isAlive(pid), 5000))) process.kill(pid, 'SIGKILL');
+  const pids = daemonsOf(run)
+    .filter(({ kind }) => kind === 'introspect')
+    .map(({ pid }) => pid);
+  if (pids.length === 0) return;
+  for (const pid of pids) process.kill(pid, 'SIGTERM');
+  const left = (): number[] => pids.filter(isAlive);
+  if (!(await waitUntil(() => left().length === 0, 5000))) for (const pid of left()) process.kill(pid, 'SIGKILL');
   step('down', 'introspect stopped');
 }
 

@@ -21,7 +21,7 @@ async function make(stage: string, folder: string, args: readonly string[]): Pro
   const shown = setInterval(() => step(stage, `${commands} commands run`), 5000);
   try {
     const options = { cwd: checkout, timeoutMs: 1_800_000, onLine: () => void commands++ };
-    await mustRun(`building ${folder}`, 'make', ['-C', folder, ...args], options);
+    await mustRun(`building ${folder}`, 'make', ['--no-print-directory', '-C', folder, ...args], options);
   } finally {
     clearInterval(shown);
   }
