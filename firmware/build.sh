@@ -11,7 +11,7 @@
 
 set -euo pipefail
 firmware_dir=$(cd "$(dirname "$0")" && pwd)
-export LC_ALL=C
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 umask 022
 
 . "$firmware_dir/lib/cache.sh"
@@ -31,7 +31,7 @@ ensure() {
 }
 
 print_paths() {
-  local name file path separator='' missing=()
+  local key name file path separator='' missing=()
   for name in kernel opensbi busybox agent; do
     cache_has "$name" || missing+=("$name")
   done

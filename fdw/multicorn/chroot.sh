@@ -17,7 +17,7 @@
 set -euo pipefail
 multicorn_dir=$(cd "$(dirname "$0")" && pwd)
 firmware_dir=$(cd "$multicorn_dir/../../firmware" && pwd)
-export LC_ALL=C
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 umask 022
 
 . "$firmware_dir/lib/cache.sh"
