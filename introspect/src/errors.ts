@@ -3,14 +3,17 @@ const states = {
   protocol: '08P01',
   machineUnknown: '42704',
   machineUnreachable: '08001',
+  /** Reported by linuxsql-vm itself, with its own SQLSTATE. */
+  machine: '58000',
   kernelNotFound: '55000',
   kernelNotReady: '55000',
   layout: '0A000',
-  guestDamaged: 'XX001',
+  viewUnknown: '55000',
   viewGone: '55000',
   cancelled: '57014',
   relationUnknown: '42P01',
   conditionUnknown: '22023',
+  tooMany: '53400',
   internal: 'XX000',
 } as const;
 
@@ -23,10 +26,10 @@ export class IntrospectError extends Error {
   readonly detail: string;
   readonly hint: string;
 
-  constructor(code: ErrorCode, message: string, detail = '', hint = '') {
+  constructor(code: ErrorCode, message: string, detail = '', hint = '', sqlstate: string = states[code]) {
     super(message);
     this.code = code;
-    this.sqlstate = states[code];
+    this.sqlstate = /^[0-9A-Z]{5}$/.test(sqlstate) ? sqlstate : states[code];
     this.detail = detail;
     this.hint = hint;
   }

@@ -71,12 +71,18 @@ export class WaitChannels {
   }
 }
 
-/** Whether schedule() opens with `addi s0, sp, N`: only kernels with frame pointers keep s0 so. */
+/** Functions outside kernel/sched, which is built with frame pointers whatever the configuration says. */
+const probes = ['vfs_read', 'worker_thread', 'do_exit', 'kthread_stop'];
+
+/** Whether functions open with `addi s0, sp, N`: only kernels with frame pointers keep s0 so. */
 function hasFramePointers(kernel: Kernel): boolean {
-  const schedule = kernel.symbols.lookup('schedule');
-  if (schedule === undefined) return false;
+  const starts = probes.map((name) => kernel.symbols.lookup(name)).filter((start) => start !== undefined);
+  return starts.length > 0 && starts.filter((start) => setsFramePointer(kernel, start)).length * 2 > starts.length;
+}
+
+function setsFramePointer(kernel: Kernel, start: Gva): boolean {
   const { space } = kernel;
-  for (let at = schedule; at < schedule + 32; ) {
+  for (let at = start; at < start + 48; ) {
     const low = space.u16(at);
     const compressed = (low & 3) !== 3;
     // c.addi4spn x8: funct3 000, quadrant 0, rd' 000. addi x8, x2: opcode 0x13.

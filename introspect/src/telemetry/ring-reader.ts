@@ -1,0 +1,61 @@
+/** Reads one ring in chunks into a private buffer; docs/protocol.md, "Telemetry area". */
+import { native } from '../machine/native.js';
+
+export interface Chunk {
+  /** Number of the first record in words. */
+  first: number;
+  count: number;
+  /** Records asked for that had been overwritten. */
+  lost: number;
+  /** Records the ring had in all. */
+  committed: number;
+}
+
+export class RingReader {
+  readonly recordWords: number;
+  readonly #area: ArrayBuffer;
+  readonly #descriptor: number;
+  readonly #recordBytes: number;
+  readonly #result = new Float64Array(4);
+  #words = new Uint32Array(0);
+  #bytes = new Uint8Array(0);
+
+  constructor(area: ArrayBuffer, descriptor: number, recordBytes: number) {
+    this.#area = area;
+    this.#descriptor = descriptor;
+    this.#recordBytes = recordBytes;
+    this.recordWords = recordBytes / 4;
+  }
+
+  /** Records of the last read(): record i starts at word i * recordWords. */
+  get words(): Uint32Array {
+    return this.#words;
+  }
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Copies up to count records from number `from` on. */
+  read(from: number, count: number): Chunk {
+    if (this.#bytes.length < count * this.#recordBytes) {
+      const buffer = new ArrayBuffer(count * this.#recordBytes);
+      this.#bytes = new Uint8Array(buffer);
+      this.#words = new Uint32Array(buffer);
+    }
+    const room = this.#bytes.subarray(0, count * this.#recordBytes);
+    native().readRing(this.#area, this.#descriptor, this.#recordBytes, from, room, this.#result);
+    return { first: this.#result[0]!, count: this.#result[1]!, lost: this.#result[2]!, committed: this.#result[3]! };
+  }
+
+  /** Number of records written so far, and of the oldest still there (approximately, while the machine runs). */
+  extent(): { oldest: number; committed: number } {
+    const { first, count, committed } = this.read(0, 1);
+    return { oldest: count > 0 ? first : committed, committed };
+  }
+
+  /** A u64 field of record i of the last read(), as a number (exact below 2^53). */
+  number(record: number, offset: number): number {
+    const at = record * this.recordWords + offset / 4;
+    return this.#words[at + 1]! * 4294967296 + this.#words[at]!;
+  }
+}
