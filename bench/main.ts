@@ -19,19 +19,21 @@ function roundCount(): number {
   return asked;
 }
 
+/** The benchmarks asked for, all when none is named. */
+export function chooseBenchmarks(names: readonly string[]): string[] {
+  const known = Object.keys(benchmarks);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return names.length === 0 ? known : [...names];
+  throw new UserError(`there is no benchmark "${unknown}"`, { hint: `Benchmarks: ${known.join(', ')}.`, exitCode: 2 });
+}
+
 export async function runBenchmarks(names: readonly string[]): Promise<number> {
-  const wanted = names.length === 0 ? Object.keys(benchmarks) : names;
+  const rounds = roundCount();
   const results: Result[] = [];
-  for (const name of wanted) {
-    const benchmark = benchmarks[name];
-    if (benchmark === undefined)
-      throw new UserError(`there is no benchmark "${name}"`, {
-        hint: `Benchmarks: ${Object.keys(benchmarks).join(', ')}.`,
-        exitCode: 2,
-      });
-    const found = await benchmark(roundCount(), (competitor, value) =>
-      step('bench', `${name}: ${competitor} ${value.toPrecision(4)}`),
-    );
+  for (const name of names) {
+    const report = (competitor: string, value: number): void =>
+      step('bench', `${name}: ${competitor} ${value.toPrecision(4)}`);
+    const found = (await benchmarks[name]?.(rounds, report)) ?? [];
     found.forEach(printResult);
     results.push(...found);
   }

@@ -1,6 +1,9 @@
 /** Once a vitest run: the builds exist, and one PostgreSQL cluster runs. */
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { messageOf, UserError } from '../../cli/src/base/fail.js';
+import { checkout } from '../../cli/src/base/paths.js';
+import { mustRun } from '../../cli/src/base/run.js';
 import { addonStage, appStage, extensionStage, vmStage } from '../../cli/src/setup/native.js';
 import { sljitStage } from '../../cli/src/setup/sljit.js';
 import { ensureStages } from '../../cli/src/setup/stages.js';
@@ -22,6 +25,7 @@ async function makeTemplate(cluster: OwnCluster, buildFailure: string | undefine
 /** `npm test` has run these already; this is for vitest started by hand, where one broken part must not hide the others. */
 async function buildAll(): Promise<string | undefined> {
   try {
+    await mustRun('preparing', process.execPath, [join(checkout, 'cli/bootstrap/prepare.mjs')]); // dist/, which tests start programs from
     await ensureStages([sljitStage, extensionStage, vmStage, addonStage, appStage]);
     return undefined;
   } catch (error) {

@@ -1,7 +1,8 @@
 import { ensureStages } from '../setup/stages.js';
+import { chooseBenchmarks, runBenchmarks } from '../../../bench/main.js';
 
 export async function bench(args: readonly string[]): Promise<number> {
+  const wanted = chooseBenchmarks(args);
   await ensureStages();
-  const { runBenchmarks } = await import('../../../bench/main.js');
-  return runBenchmarks(args);
+  return runBenchmarks(wanted);
 }

@@ -160,7 +160,10 @@ export class ControlClient {
 
   private ask(name: string, payload: Buffer = Buffer.alloc(0), timeoutMs?: number): Promise<Frame> {
     return new Promise((resolve, reject) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => this.socket.destroy(new Error(`no answer to ${name} in ${timeoutMs} ms`)), timeoutMs);
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => this.socket.destroy(new Error(`no answer to ${name} in ${timeoutMs} ms`)), timeoutMs);
       const request = this.send(name, payload, (frame) => {
         clearTimeout(timer);
         this.listeners.delete(request);

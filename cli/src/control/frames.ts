@@ -21,19 +21,25 @@ export function encodeFrame(type: number, request: bigint, payload: Buffer = Buf
 export class FrameReader {
   private chunks: Buffer[] = [];
   private held = 0;
+  /** Bytes without which nothing can be cut: a header, or header and payload of the frame under way. */
+  private needed = headerBytes;
 
   push(chunk: Buffer): Frame[] {
     this.chunks.push(chunk);
     this.held += chunk.length;
-    if (this.held < headerBytes) return [];
-    let bytes = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks);
+    if (this.held < this.needed) return [];
+    let bytes = Buffer.concat(this.chunks);
     const frames: Frame[] = [];
-    while (bytes.length >= headerBytes) {
+    for (;;) {
+      this.needed = headerBytes;
+      if (bytes.length < headerBytes) break;
       const length = bytes.readUInt32LE(0);
       if (length > maxFrameBytes) throw new Error(`protocol error: a frame of ${length} bytes`);
-      if (bytes.length < headerBytes + length) break;
-      frames.push({ type: bytes.readUInt8(4), request: bytes.readBigUInt64LE(8), payload: bytes.subarray(headerBytes, headerBytes + length) });
-      bytes = bytes.subarray(headerBytes + length);
+      this.needed += length;
+      if (bytes.length < this.needed) break;
+      const payload = bytes.subarray(headerBytes, this.needed);
+      frames.push({ type: bytes.readUInt8(4), request: bytes.readBigUInt64LE(8), payload });
+      bytes = bytes.subarray(this.needed);
     }
     this.chunks = [bytes];
     this.held = bytes.length;
