@@ -79,6 +79,20 @@ void telemetry_publish(struct telemetry *telemetry, const struct hart_snapshot *
   __atomic_store_n(&shared->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
+void telemetry_snapshot(const struct telemetry *telemetry, struct hart_snapshot *snapshot) {
+  const struct hart_snapshot *shared = (const struct hart_snapshot *)(telemetry->area + TELEMETRY_OFFSET_HART);
+  for (;;) {
+    uint64_t before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
+    memcpy(snapshot, shared, sizeof *snapshot);
+    atomic_thread_fence(memory_order_acquire);
+    if (!(before & 1) && __atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) == before) return;
+  }
+}
+
+uint64_t telemetry_generation(const struct telemetry *telemetry) {
+  return __atomic_load_n(&((const struct telemetry_header *)telemetry->area)->generation, __ATOMIC_ACQUIRE);
+}
+
 void telemetry_set_generation(struct telemetry *telemetry, uint64_t generation) {
   if (!telemetry) return;
   __atomic_store_n(&((struct telemetry_header *)telemetry->area)->generation, generation, __ATOMIC_RELEASE);

@@ -98,6 +98,12 @@ uint64_t telemetry_console_committed(const struct telemetry *telemetry) {
   return __atomic_load_n(&descriptor(telemetry, RING_CONSOLE)->committed, __ATOMIC_ACQUIRE);
 }
 
+uint64_t telemetry_console_oldest(const struct telemetry *telemetry) {
+  const struct ring_descriptor *ring = descriptor(telemetry, RING_CONSOLE);
+  uint64_t reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
+  return reserved > ring->capacity ? reserved - ring->capacity : 0;
+}
+
 bool telemetry_console_read(const struct telemetry *telemetry, uint64_t n, struct console_record *record) {
   const struct ring_descriptor *ring = descriptor(telemetry, RING_CONSOLE);
   uint64_t committed = telemetry_console_committed(telemetry);

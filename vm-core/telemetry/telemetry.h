@@ -70,14 +70,19 @@ void telemetry_console(struct telemetry *telemetry, uint64_t instret, unsigned d
 /* Replace the hart snapshot; its `sequence` member is ignored. */
 void telemetry_publish(struct telemetry *telemetry, const struct hart_snapshot *snapshot);
 
+/* Read the snapshot as any reader does; any thread. */
+void telemetry_snapshot(const struct telemetry *telemetry, struct hart_snapshot *snapshot);
+
 /* The machine was reset: boot counter for readers. Faults still open are forgotten. */
 void telemetry_set_generation(struct telemetry *telemetry, uint64_t generation);
+uint64_t telemetry_generation(const struct telemetry *telemetry); /* any thread */
 
 /* Console records for the daemon's own clients, by the rules any reader follows; any thread.
  * console_committed: records finished so far. console_read: copy record n into *record (a struct
  * console_record); false when it was overwritten or is not written yet. */
 struct console_record;
 uint64_t telemetry_console_committed(const struct telemetry *telemetry);
+uint64_t telemetry_console_oldest(const struct telemetry *telemetry); /* first record still there */
 bool telemetry_console_read(const struct telemetry *telemetry, uint64_t n, struct console_record *record);
 
 #endif

@@ -1,0 +1,68 @@
+/* One connection to the control socket: its buffers and what it waits for. Control thread. */
+#ifndef VM_CLIENT_H
+#define VM_CLIENT_H
+
+#include "vm/frame.h"
+
+struct control;
+
+enum {
+  CLIENTS_MAX = 64,
+  PENDING_MAX = 16,
+  CLIENT_OUT_HIGH = 256 << 10, /* bytes unsent: no more requests are read, no console output added */
+};
+
+enum pending_kind { PENDING_NONE, PENDING_PAUSE, PENDING_STOP, PENDING_STEP };
+
+struct pending {
+  enum pending_kind kind;
+  uint64_t request;
+  uint64_t serial; /* of the step: steps finished when it was begun */
+};
+
+struct client {
+  int fd;                /* -1: slot free */
+  bool greeted, closing; /* closing: no more input, close once the output is sent */
+  struct buffer in, out;
+  /* Descriptors that travel with the byte `pass_at` of the output stream still unsent; -1: none. */
+  int64_t pass_at;
+  bool attached; /* streams console output as answers to attach_request */
+  uint64_t attach_request, attach_next, attach_from;
+  struct pending pending[PENDING_MAX];
+};
+
+/* A new connection. */
+void client_open(struct client *client, int fd);
+/* Forget the client: its step is cancelled, its views are closed. */
+void client_close(struct control *control, struct client *client);
+
+/* The socket is readable: take bytes in. false: the connection is over. */
+bool client_receive(struct client *client);
+/* Send what can be sent. false: the connection is over. */
+bool client_send(struct control *control, struct client *client);
+
+/* Handle requests received, and answer what has come true: pauses, stops, steps, console output. */
+void client_settle(struct control *control, struct client *client);
+
+/* True when requests may be read: not closing, output not piled up. */
+bool client_wants_input(const struct client *client);
+
+/* control_request.c: handle one frame from a client that has greeted. */
+struct request {
+  unsigned type;
+  uint64_t id;
+  struct reader payload;
+};
+void request_handle(struct control *control, struct client *client, struct request *request);
+void request_hello(struct control *control, struct client *client, struct request *request);
+
+/* Answers. An error ends its request; a protocol error also ends the connection. */
+void answer_error(struct client *client, uint64_t request, const char *sqlstate, const char *message,
+                  const char *hint);
+void answer_protocol_error(struct client *client, uint64_t request, const char *message);
+void answer_done(struct client *client, uint64_t request);
+void answer_state(struct control *control, struct client *client, uint64_t request);
+void answer_step(struct control *control, struct client *client, const struct pending *step);
+void answer_views(struct control *control);
+
+#endif

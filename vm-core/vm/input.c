@@ -1,0 +1,177 @@
+#include "vm/input.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gen/telemetry.h"
+#include "vm/db.h"
+
+static bool open_file(FILE **file, const char *path, const char *mode, char *error, size_t size) {
+  if (!path) return true;
+  *file = fopen(path, mode);
+  if (!*file) snprintf(error, size, "input log \"%s\": %s", path, strerror(errno));
+  return *file != NULL;
+}
+
+static int hex_value(int c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_payload(struct input *input, struct input_record *record) {
+  for (record->size = 0;; record->size++) {
+    int high = getc(input->replay);
+    if (high == '\n' || high == EOF) return true;
+    int low = getc(input->replay);
+    if (hex_value(high) < 0 || hex_value(low) < 0 || record->size == INPUT_CHUNK) return false;
+    record->payload[record->size] = (uint8_t)(hex_value(high) << 4 | hex_value(low));
+  }
+}
+
+/* Records of other boots than the present one are not for now: they wait or are over. */
+static void read_next(struct input *input) {
+  struct input_record *next = &input->next;
+  int fields = fscanf(input->replay, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %15[a-z_]", &next->generation,
+                      &next->instret, &next->time_ns, next->kind);
+  input->has_next = fields == 4 && getc(input->replay) == ' ' && read_payload(input, next);
+  if (!input->has_next && fields != EOF) input->diverged = true;
+}
+
+bool input_init(struct input *input, struct machine *machine, const struct config *config, char *error,
+                size_t size) {
+  memset(input, 0, sizeof *input);
+  input->machine = machine;
+  pthread_mutex_init(&input->lock, NULL);
+  input->queue = malloc(INPUT_QUEUE_BYTES);
+  if (!input->queue) {
+    snprintf(error, size, "no memory for the input queue");
+    return false;
+  }
+  if (!open_file(&input->log, config->input_log, "we", error, size) ||
+      !open_file(&input->replay, config->replay, "re", error, size))
+    return false;
+  if (input->replay) read_next(input);
+  return true;
+}
+
+void input_destroy(struct input *input) {
+  if (input->log) fclose(input->log);
+  if (input->replay) fclose(input->replay);
+  free(input->queue);
+  pthread_mutex_destroy(&input->lock);
+}
+
+size_t input_put(struct input *input, const void *bytes, size_t size) {
+  if (input->replay) return size; /* a replay hears nothing from outside */
+  pthread_mutex_lock(&input->lock);
+  size_t room = INPUT_QUEUE_BYTES - input->count, taken = size < room ? size : room;
+  for (size_t i = 0; i < taken; i++)
+    input->queue[(input->head + input->count++) % INPUT_QUEUE_BYTES] = ((const uint8_t *)bytes)[i];
+  atomic_store(&input->waiting, input->count);
+  pthread_mutex_unlock(&input->lock);
+  return taken;
+}
+
+size_t input_room(struct input *input) { return INPUT_QUEUE_BYTES - atomic_load(&input->waiting); }
+
+static bool to_virtio(const struct input *input) {
+  return input->machine->config->console_input == INPUT_VIRTIO;
+}
+
+static size_t device_room(const struct input *input) {
+  const struct machine *machine = input->machine;
+  return to_virtio(input) ? virtio_console_room(&machine->virtio_console) : uart_room(&machine->uart);
+}
+
+static void to_device(struct input *input, const uint8_t *bytes, size_t size) {
+  struct machine *machine = input->machine;
+  telemetry_count(machine->telemetry, COUNTER_CONSOLE_INPUT_BYTES, size);
+  if (to_virtio(input))
+    virtio_console_input(&machine->virtio_console, bytes, size);
+  else
+    uart_input(&machine->uart, bytes, size);
+}
+
+static bool due(const struct input *input) {
+  const struct machine *machine = input->machine;
+  return input->has_next && input->next.generation == machine->generation &&
+         input->next.instret == hart_instret(&machine->hart) &&
+         input->next.time_ns == hart_time_ns(&machine->hart);
+}
+
+/* A record whose instant has gone by will never come: the run is not the one that was logged. */
+static bool missed(const struct input *input) {
+  const struct machine *machine = input->machine;
+  return input->has_next && input->next.generation == machine->generation &&
+         (input->next.instret < hart_instret(&machine->hart) ||
+          input->next.time_ns < hart_time_ns(&machine->hart));
+}
+
+static void replay(struct input *input) {
+  while (due(input)) {
+    if (strcmp(input->next.kind, "console") == 0) to_device(input, input->next.payload, input->next.size);
+    read_next(input);
+  }
+  if (missed(input)) input->diverged = true;
+}
+
+bool input_ready(const struct input *input) {
+  if (input->replay) return due(input);
+  return atomic_load(&input->waiting) && device_room(input);
+}
+
+void input_take(struct input *input) {
+  if (input->replay) {
+    replay(input);
+    return;
+  }
+  while (input_ready(input)) {
+    uint8_t chunk[INPUT_CHUNK];
+    size_t room = device_room(input), size = 0;
+    if (room > sizeof chunk) room = sizeof chunk;
+    pthread_mutex_lock(&input->lock);
+    for (; size < room && size < input->count; size++)
+      chunk[size] = input->queue[(input->head + size) % INPUT_QUEUE_BYTES];
+    pthread_mutex_unlock(&input->lock);
+    if (!input_log(input, "console", chunk, (uint32_t)size)) return;
+    pthread_mutex_lock(&input->lock);
+    input->head = (input->head + size) % INPUT_QUEUE_BYTES;
+    input->count -= size;
+    atomic_store(&input->waiting, input->count);
+    pthread_mutex_unlock(&input->lock);
+    to_device(input, chunk, size);
+  }
+}
+
+bool input_log(void *opaque, const char *kind, const void *payload, uint32_t size) {
+  struct input *input = opaque;
+  const struct machine *machine = input->machine;
+  uint64_t instret = hart_instret(&machine->hart), time_ns = hart_time_ns(&machine->hart);
+  if (machine->db && !db_log_input(machine->db, instret, time_ns, kind, payload, size)) return false;
+  if (input->log) {
+    fprintf(input->log, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s ", machine->generation, instret, time_ns,
+            kind);
+    for (uint32_t i = 0; i < size; i++) fprintf(input->log, "%02x", ((const uint8_t *)payload)[i]);
+    fputc('\n', input->log);
+    fflush(input->log);
+  }
+  if (machine->db || input->log) telemetry_count(machine->telemetry, COUNTER_INPUTS_LOGGED, 1);
+  return true;
+}
+
+uint64_t input_next_stop(const struct input *input) {
+  const struct machine *machine = input->machine;
+  bool ahead = input->has_next && input->next.generation == machine->generation &&
+               input->next.instret > hart_instret(&machine->hart);
+  return ahead ? input->next.instret : UINT64_MAX;
+}
+
+uint64_t input_limit_idle(const struct input *input, uint64_t ns) {
+  const struct machine *machine = input->machine;
+  if (!input->has_next || input->next.generation != machine->generation ||
+      input->next.instret != hart_instret(&machine->hart))
+    return ns;
+  uint64_t left = input->next.time_ns - hart_time_ns(&machine->hart);
+  return left < ns ? left : ns;
+}

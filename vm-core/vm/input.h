@@ -1,0 +1,59 @@
+/* Outside input on its way to the guest: a bounded queue of console bytes, and the log that makes it
+ * replayable.
+ *
+ * Any thread may put bytes in; the hart thread takes them at input epochs, when idle and when it starts to
+ * run, logs them with the instant (instret, time_ns) and hands them to the console device. With --replay
+ * nothing comes from outside: the logged records are delivered at their instants. */
+#ifndef VM_INPUT_H
+#define VM_INPUT_H
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "vm/machine.h"
+
+enum { INPUT_QUEUE_BYTES = 1 << 20, INPUT_CHUNK = 4096 };
+
+/* One line of a log file: generation, instret, time_ns, kind, payload in hexadecimal. */
+struct input_record {
+  uint64_t generation, instret, time_ns;
+  char kind[16];
+  uint32_t size;
+  uint8_t payload[INPUT_CHUNK];
+};
+
+struct input {
+  struct machine *machine;
+  pthread_mutex_t lock; /* of the queue */
+  size_t head, count;
+  _Atomic size_t waiting; /* = count, readable without the lock */
+  uint8_t *queue;
+  FILE *log;    /* --input-log */
+  FILE *replay; /* --replay; `next` is its next record */
+  bool has_next, diverged;
+  struct input_record next;
+};
+
+/* false with one line in `error`: the files cannot be opened. */
+bool input_init(struct input *input, struct machine *machine, const struct config *config, char *error,
+                size_t error_size);
+void input_destroy(struct input *input);
+
+/* Queue console bytes; returns how many found room. Any thread. */
+size_t input_put(struct input *input, const void *bytes, size_t size);
+size_t input_room(struct input *input);
+
+/* True when input_take would give the guest something. Hart thread. */
+bool input_ready(const struct input *input);
+/* Give the guest what it has room for. Hart thread, hart between two instructions. */
+void input_take(struct input *input);
+
+/* The machine_hooks.log_input of file mode and --db alike; opaque is the struct input. */
+bool input_log(void *input, const char *kind, const void *payload, uint32_t size);
+
+/* Replay only: the instret at which to stop next (UINT64_MAX: none), and how many of `ns` idle nanoseconds
+ * may pass. */
+uint64_t input_next_stop(const struct input *input);
+uint64_t input_limit_idle(const struct input *input, uint64_t ns);
+
+#endif

@@ -1,0 +1,96 @@
+/* One machine: everything it owns and how the parts are wired. Built and torn down by the main thread, which
+ * is also the hart thread; vm/runner.h says what other threads may touch. */
+#ifndef VM_MACHINE_H
+#define VM_MACHINE_H
+
+#include "dev/bus.h"
+#include "dev/clint.h"
+#include "dev/plic.h"
+#include "dev/rtc.h"
+#include "dev/syscon.h"
+#include "dev/uart.h"
+#include "dev/virtio/blk.h"
+#include "dev/virtio/console.h"
+#include "dev/virtio/rng.h"
+#include "exec/run.h"
+#include "telemetry/telemetry.h"
+#include "vm/boot.h"
+#include "vm/config.h"
+
+struct db;
+
+struct ram {
+  int fd; /* memfd, sealed against shrinking, growing and new writers */
+  uint8_t *host;
+  uint64_t size;
+};
+
+/* A file mapped read-only. */
+struct mapped_file {
+  void *data;
+  size_t size;
+};
+enum { MACHINE_FILES = 4 };
+
+/* What the devices and the run loop tell the layer above; set before machine_create. */
+struct machine_hooks {
+  struct console_port console;
+  struct blk_owner disk;
+  struct run_owner run;
+  /* Takes one outside input for the log. false: the log is full for now, the input must wait. */
+  bool (*log_input)(void *opaque, const char *kind, const void *payload, uint32_t size);
+  void *log_opaque;
+};
+
+struct machine {
+  const struct config *config;
+  const char *name;
+  struct db *db; /* NULL without --db */
+  struct ram ram;
+  struct phys phys;
+  struct hart hart;
+  struct engine *engine;
+  struct telemetry *telemetry;
+  struct bus bus;
+  struct clint clint;
+  struct plic plic;
+  struct uart uart;
+  struct rtc rtc;
+  struct syscon syscon;
+  struct blk blk;
+  struct virtio_console virtio_console;
+  struct rng rng;
+  struct virtio_mmio empty_slots[8];
+  struct boot_rom rom;
+  struct block_device *disk; /* NULL: none */
+  bool disk_owned;           /* closed here, not by the database */
+  struct boot_images images;
+  struct mapped_file files[MACHINE_FILES];
+  unsigned file_count;
+  uint8_t seed[SEED_BYTES];
+  uint64_t generation;
+  struct machine_hooks hooks;
+};
+
+/* Build the machine from the command line or the database and reset it. false with one line in `error`. On
+ * failure machine_destroy must still be called. `lost` runs on the I/O thread when the database is gone for
+ * good. */
+struct machine_lost {
+  void (*call)(void *opaque, const char *reason);
+  void *opaque;
+};
+bool machine_create(struct machine *machine, const struct config *config, const struct machine_hooks *hooks,
+                    const struct machine_lost *lost, char *error, size_t error_size);
+
+/* Reboot in place: RAM zeroed, devices and hart reset, images loaded, generation + 1. */
+bool machine_reset(struct machine *machine, char *error, size_t error_size);
+
+/* End requests in flight, close the disk and the database (`ended`: one line why); memory stays readable. */
+void machine_close(struct machine *machine, const char *ended, bool stay_stopped);
+/* Free everything; after machine_close, or after a failed machine_create. */
+void machine_destroy(struct machine *machine);
+
+/* SHA-256 over the hart, the devices and RAM, as 64 hex digits and NUL. */
+void machine_hash(const struct machine *machine, char hex[65]);
+
+#endif

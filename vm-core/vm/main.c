@@ -1,0 +1,101 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vm/bare.h"
+#include "vm/config.h"
+#include "vm/control.h"
+#include "vm/report.h"
+
+enum { EXIT_USAGE = 2, ERROR_BYTES = 512 };
+
+/* Everything of a run that is not bare; too large for a stack frame. */
+struct session {
+  struct machine machine;
+  struct console console;
+  struct input input;
+  struct runner runner;
+  struct control control;
+  int notify_fd;
+};
+
+static int complain(const char *error) {
+  fprintf(stderr, "linuxsql-vm: %s\n", error);
+  return EXIT_USAGE;
+}
+
+static bool start(struct session *session, const struct config *config, const sigset_t *handled, char *error,
+                  size_t size) {
+  console_init(&session->console, config->console == CONSOLE_STDIO, session->notify_fd);
+  session->console.hart = &session->machine.hart;
+  if (!runner_init(&session->runner, &session->machine, config, &session->console, &session->input,
+                   session->notify_fd) ||
+      !input_init(&session->input, &session->machine, config, error, size))
+    return false;
+  struct machine_hooks hooks = runner_hooks(&session->runner, &session->console, &session->input);
+  struct machine_lost lost = {runner_lost, &session->runner};
+  if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
+  session->console.telemetry = session->machine.telemetry;
+  if (control_start(&session->control, &session->runner, session->notify_fd, handled, error, size)) return true;
+  control_stop(&session->control);
+  return false;
+}
+
+static int run_machine(struct session *session, const struct config *config) {
+  char error[ERROR_BYTES] = "the machine could not be set up";
+  sigset_t handled;
+  control_block_signals(&handled);
+  session->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (session->notify_fd < 0 || !start(session, config, &handled, error, sizeof error)) {
+    machine_destroy(&session->machine);
+    return complain(error);
+  }
+  struct runner *runner = &session->runner;
+  runner_loop(runner);
+  int status = runner->end;
+  bool quiet = status == END_OK && config->console == CONSOLE_STDIO;
+  if (!quiet) fprintf(stderr, "linuxsql-vm: %s\n", runner->end_reason);
+  machine_close(&session->machine, runner->end_reason, runner->stay_stopped);
+  if (config->stats && !report_stats(runner, config->stats, error, sizeof error)) status = complain(error);
+  control_stop(&session->control);
+  machine_destroy(&session->machine);
+  input_destroy(&session->input);
+  console_destroy(&session->console);
+  runner_destroy(runner);
+  close(session->notify_fd);
+  return status;
+}
+
+static int run_bare(const struct config *config) {
+  return bare_main(&(struct bare_options){.file = config->bare,
+                                          .memory = config->memory,
+                                          .max_insns = config->max_insns,
+                                          .engine = config->engine,
+                                          .stats = config->stats});
+}
+
+static int print_help(void) {
+  char *text = config_help();
+  if (text) fputs(text, stdout);
+  free(text);
+  return text ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv) {
+  struct config config;
+  char error[ERROR_BYTES];
+  switch (config_parse(&config, argc, argv, error, sizeof error)) {
+  case CONFIG_HELP: return print_help();
+  case CONFIG_ERROR: return complain(error);
+  default: break;
+  }
+  if (config.bare) return run_bare(&config);
+  struct session *session = calloc(1, sizeof *session);
+  if (!session) return complain("no memory");
+  int status = run_machine(session, &config);
+  free(session);
+  return status;
+}

@@ -1,0 +1,104 @@
+/* Runs the hart and lets other threads steer it.
+ *
+ * The hart thread sits in runner_loop: it runs, or stands parked at an instruction boundary because the
+ * machine is paused, powered off, or held by open views. The control thread changes what is wanted with the
+ * calls below and hears through notify_fd that the hart has parked or a step has ended; no call waits for the
+ * hart. Nothing here changes what the guest can see, except where input is taken, which is logged. */
+#ifndef VM_RUNNER_H
+#define VM_RUNNER_H
+
+#include "vm/console.h"
+#include "vm/input.h"
+#include "vm/machine.h"
+#include "vm/pace.h"
+#include "vm/step.h"
+
+enum run_mode { MODE_PAUSED, MODE_RUNNING, MODE_STEPPING, MODE_POWEROFF };
+
+/* How runner_loop ended; also the process's exit status. */
+enum run_end { END_OK = 0, END_FAILED = 1, END_LOST = 3 };
+
+struct step_result {
+  const char *stopped_by; /* static text */
+  bool met;
+  uint64_t instret, executed, pc, time_ns;
+  double host_seconds;
+};
+
+struct runner {
+  struct machine *machine;
+  const struct config *config;
+  struct console *console;
+  struct input *input;
+  int notify_fd; /* eventfd, written by the hart thread */
+
+  pthread_mutex_t lock; /* of everything down to `step_max` */
+  pthread_cond_t wake;  /* the hart thread waits on it, parked or idle */
+  _Atomic enum run_mode mode;
+  unsigned holds; /* views open or wanted */
+  bool parked;    /* the hart stands still until mode or holds change */
+  bool quit;
+  bool reboot_wanted; /* start again after a poweroff */
+  bool stay_stopped;  /* the end was asked for: poweroff, or a stop command */
+  bool step_cancelled;
+  uint64_t step_serial; /* counts finished steps */
+  struct step_result step_result;
+  char end_reason[256];
+  enum run_end end;
+
+  struct step step; /* the step asked for, while step_open */
+  bool step_open, step_fresh;
+  uint64_t step_max;
+
+  _Atomic bool store_waiting; /* the hart sleeps for the disk */
+  _Atomic bool disk_lost;
+
+  /* Hart thread only. */
+  uint64_t step_executed, step_host_start_ns;
+  bool user_seen; /* in this boot */
+  uint64_t first_user_instret;
+  double first_user_seconds; /* host, of the first boot */
+  enum stop_reason last_stop;
+  uint64_t host_run_ns, slice_start_ns, slice_slept_ns; /* time running; the present slice */
+  bool in_slice;
+  uint64_t hz, hz_insns, hz_host_ns;
+  uint64_t past_insns;         /* of earlier boots */
+  struct engine_counters past; /* the same */
+  struct pace pace;
+};
+
+bool runner_init(struct runner *runner, struct machine *machine, const struct config *config,
+                 struct console *console, struct input *input, int notify_fd);
+void runner_destroy(struct runner *runner);
+
+/* The hooks that connect a machine to its runner, console and input; for machine_create. */
+struct machine_hooks runner_hooks(struct runner *runner, struct console *console, struct input *input);
+/* struct machine_lost.call; I/O thread. */
+void runner_lost(void *runner, const char *reason);
+
+/* Hart thread: run until someone asks to end. */
+void runner_loop(struct runner *runner);
+
+/* Totals over all boots: host time spent running (ns), instructions, engine counters. Hart thread. */
+uint64_t runner_host_ns(const struct runner *runner);
+uint64_t runner_insns(const struct runner *runner);
+struct engine_counters runner_counters(const struct runner *runner);
+
+/* The rest is for the control thread. */
+void runner_run(struct runner *runner);
+void runner_pause(struct runner *runner); /* ends a step as cancelled */
+/* false: a step is running already. */
+bool runner_step(struct runner *runner, const struct step *step, uint64_t max_insns);
+void runner_cancel_step(struct runner *runner);
+/* Number of steps finished so far, and the result of the last. */
+uint64_t runner_steps_done(struct runner *runner, struct step_result *result);
+void runner_hold(struct runner *runner);
+void runner_release(struct runner *runner);
+/* True when the hart stands still; then the telemetry area's hart snapshot is current. */
+bool runner_parked(struct runner *runner);
+enum run_mode runner_mode(struct runner *runner);
+void runner_quit(struct runner *runner, const char *reason, bool stay_stopped);
+/* Input was put into the queue: wake an idle hart. */
+void runner_wake(struct runner *runner);
+
+#endif
