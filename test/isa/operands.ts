@@ -1,5 +1,5 @@
 /** Operand values at the edges of the integer and floating-point formats, and tuples of them. */
-import { Random } from './random.js';
+import type { Random } from './random.js';
 
 export const EDGE_INTEGERS: readonly bigint[] = [
   0n,

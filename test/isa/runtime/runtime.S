@@ -214,9 +214,13 @@ htif_write:
 
   .balign 64
   .globl tohost
+  .type tohost, @object
+  .size tohost, 8
 tohost: .dword 0
   .balign 64
   .globl fromhost
+  .type fromhost, @object
+  .size fromhost, 8
 fromhost: .dword 0
   .balign 64
 htif_request: .zero 64
