@@ -1,4 +1,5 @@
 /** The pieces random programs are made of: one piece is a few parcels that belong together, with their text. */
+import { comparable } from './deviations.js';
 import { asm, CSR, immB, immI, immS, immU, loadConstant, withRegisters, type Fields } from './encode.js';
 import { mnemonic, rowNamed, type Row } from './insn-table.js';
 import { GP } from './layout.js';
@@ -38,7 +39,7 @@ export class ItemMaker {
     this.rows = rows;
     this.scratch = scratch;
     for (const row of rows) {
-      if (row.extension === 'Zicond' || row.name === 'jalr') continue;
+      if (!comparable(row) || row.name === 'jalr') continue;
       this.byFormat.set(row.format, [...(this.byFormat.get(row.format) ?? []), row]);
     }
     for (let parcel = 0; parcel < 0x10000; parcel++) {
