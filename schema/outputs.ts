@@ -7,6 +7,7 @@ import * as c from './emit/c.js';
 import * as ts from './emit/ts.js';
 import { deviceTreeSource } from './emit/fdt.js';
 import { emitWirePython } from './emit/py.js';
+import { emitExtensionScript } from './emit/sql.js';
 import { emitRelationsPage } from './emit/markdown.js';
 
 function digest(facts: unknown): string {
@@ -24,6 +25,7 @@ export function generatedFiles(): Map<string, string> {
     ['vm-core/gen/board_dtb.h', c.emitDeviceTreeHeader()],
     ['fdw/gen/wire.h', c.emitWireHeader(schemaHash, true)],
     ['fdw/gen/relations.h', c.emitCatalogueHeader(relations)],
+    ['fdw/sql/linuxsql--0.1.0.sql', emitExtensionScript(relations)],
     ['introspect/src/gen/telemetry.ts', ts.emitTelemetryModule(layoutHash)],
     ['introspect/src/gen/wire.ts', ts.emitWireModule(schemaHash)],
     ['introspect/src/gen/board.ts', ts.emitBoardModule()],

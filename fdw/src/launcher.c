@@ -1,0 +1,84 @@
+/* The launcher: waits until the database of linuxsql.database exists and keeps a supervisor and a refresh
+ * worker in it. It is connected to no database, so it hinders no DROP DATABASE. */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "src/option.h"
+#include "src/worker.h"
+
+#define TICK_MS 1000
+
+struct ward {
+  const char *name, *main;
+  BackgroundWorkerHandle *handle;
+};
+
+static Oid find_database(void) {
+  Oid database;
+
+  StartTransactionCommand();
+  database = get_database_oid(option_database, true);
+  CommitTransactionCommand();
+  return database;
+}
+
+static bool is_running(struct ward *ward) {
+  pid_t pid;
+
+  if (ward->handle == NULL) return false;
+  switch (GetBackgroundWorkerPid(ward->handle, &pid)) {
+  case BGWH_STARTED:
+  case BGWH_NOT_YET_STARTED: return true;
+  default: break;
+  }
+  pfree(ward->handle);
+  ward->handle = NULL;
+  return false;
+}
+
+static void launch(struct ward *ward, Oid database) {
+  BackgroundWorker worker = {0};
+
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = BGW_NEVER_RESTART;
+  worker.bgw_main_arg = ObjectIdGetDatum(database);
+  worker.bgw_notify_pid = MyProcPid;
+  strlcpy(worker.bgw_library_name, "linuxsql", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, ward->main, sizeof worker.bgw_function_name);
+  strlcpy(worker.bgw_name, ward->name, BGW_MAXLEN);
+  strlcpy(worker.bgw_type, ward->name, BGW_MAXLEN);
+  if (!RegisterDynamicBackgroundWorker(&worker, &ward->handle)) {
+    ward->handle = NULL;
+    ereport(LOG,
+            (errmsg("no background worker slot for %s", ward->name), errhint("Raise max_worker_processes.")));
+  }
+}
+
+void linuxsql_launcher_main(Datum argument) {
+  struct ward wards[] = {
+      {"linuxsql supervisor", "linuxsql_supervisor_main", NULL},
+      {"linuxsql refresh", "linuxsql_refresh_main", NULL},
+  };
+
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  pqsignal(SIGTERM, die);
+  BackgroundWorkerUnblockSignals();
+  BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+  for (;;) {
+    Oid database = find_database();
+
+    for (size_t i = 0; i < lengthof(wards); i++)
+      if (!is_running(&wards[i]) && OidIsValid(database)) launch(&wards[i], database);
+    worker_wait(TICK_MS);
+  }
+}

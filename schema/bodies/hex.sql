@@ -1,0 +1,1 @@
+select '0x' || pg_catalog.to_hex(value)

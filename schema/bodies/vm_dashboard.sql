@@ -1,0 +1,1 @@
+select c.metric, c.value from linux.counters c

@@ -1,0 +1,3 @@
+begin
+  perform linuxsql.drop_machine(name);
+end
