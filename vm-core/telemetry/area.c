@@ -80,7 +80,8 @@ void telemetry_publish(struct telemetry *telemetry, const struct hart_snapshot *
 }
 
 void telemetry_snapshot(const struct telemetry *telemetry, struct hart_snapshot *snapshot) {
-  const struct hart_snapshot *shared = (const struct hart_snapshot *)(telemetry->area + TELEMETRY_OFFSET_HART);
+  const struct hart_snapshot *shared =
+      (const struct hart_snapshot *)(telemetry->area + TELEMETRY_OFFSET_HART);
   for (;;) {
     uint64_t before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
     memcpy(snapshot, shared, sizeof *snapshot);

@@ -10,6 +10,8 @@
 
 /* How long control_stop goes on sending. */
 #define FAREWELL_NS UINT64_C(2000000000)
+/* A second signal later than this after the first means "at once". */
+#define PATIENCE_NS UINT64_C(1000000000)
 
 /* Places in the poll set; clients follow. */
 enum { AT_STOP, AT_NOTIFY, AT_SIGNAL, AT_LISTEN, AT_STDIN, AT_STDOUT, AT_CLIENTS };
@@ -38,11 +40,14 @@ static void drain(int fd) {
   while (read(fd, &count, sizeof count) > 0) continue;
 }
 
-/* The first signal ends the machine in order, a second one at once. */
+/* The first signal ends the machine in order, one a while later at once: timeout(1) sends two together. */
 static void on_signal(struct control *control) {
   struct signalfd_siginfo info;
   while (read(control->signal_fd, &info, sizeof info) == sizeof info) {
-    if (control->signals++) control_abandon(control);
+    uint64_t now = host_now_ns();
+    if (control->first_signal_ns && now - control->first_signal_ns > PATIENCE_NS) control_abandon(control);
+    if (control->first_signal_ns) continue;
+    control->first_signal_ns = now;
     char reason[64];
     snprintf(reason, sizeof reason, "signal %u", info.ssi_signo);
     runner_quit(control->runner, reason, false);

@@ -23,8 +23,8 @@ struct control {
   pthread_t thread;
   bool started;
   bool stopping;
-  uint64_t stop_ns; /* since when, host time */
-  unsigned signals; /* received that ask to end */
+  uint64_t stop_ns;         /* since when, host time */
+  uint64_t first_signal_ns; /* host time of the first signal that asked to end, or 0 */
   struct client clients[CLIENTS_MAX];
   struct views views;
   struct terminal terminal;
