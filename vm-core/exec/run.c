@@ -157,7 +157,7 @@ static enum stop_reason between(struct engine *engine, const struct run_limits *
   for (;;) {
     if (hart->stop_request) return hart->stop_request;
     if (hart_instret(hart) >= limits->stop_at_instret) return STOP_BUDGET;
-    if (atomic_exchange_explicit(&hart->attention, false, memory_order_acquire)) return STOP_REQUESTED;
+    if (atomic_exchange_explicit(&hart->attention, 0, memory_order_acquire)) return STOP_REQUESTED;
     epoch(engine);
     event_fire_due(hart);
     if (hart->stop_request) continue;

@@ -113,7 +113,7 @@ struct hart {
   bool waiting;            /* in WFI */
   bool stop_on_first_user; /* copied from run_limits: checked when privilege drops to U */
 
-  _Atomic bool attention; /* any thread: run_hart returns STOP_REQUESTED soon (within 2^18 instructions) */
+  _Atomic uint32_t attention; /* any thread: run_hart returns STOP_REQUESTED soon (within 2^18 instructions) */
 };
 
 /* Reset state (priv M, pc 0, everything the specification leaves open is zero). `hart` may hold anything
@@ -144,7 +144,7 @@ void hart_request_stop(struct hart *hart, enum stop_reason reason);
 
 /* Ask from any thread. */
 static inline void hart_request_attention(struct hart *hart) {
-  atomic_store_explicit(&hart->attention, true, memory_order_release);
+  atomic_store_explicit(&hart->attention, 1, memory_order_release);
 }
 
 /* Set the pending exception of the running instruction; returns false so that callers can `return` it. */

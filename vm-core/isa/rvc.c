@@ -96,7 +96,7 @@ static uint32_t c_lui(uint16_t p) {
     return imm ? i_type(OP_IMM, 0, 2, 2, imm) : 0;
   }
   int64_t imm = imm6(p);
-  return imm ? OP_LUI | rd << 7 | (uint32_t)(imm << 12) : 0;
+  return imm ? OP_LUI | rd << 7 | (uint32_t)imm << 12 : 0;
 }
 
 static uint32_t quadrant1(uint16_t p) {
