@@ -107,8 +107,10 @@ static bool flush_waits(const struct session *session) {
 }
 
 bool session_wants_commit(const struct session *session) {
-  if (session->committing || session->dirty_since_ns == 0) return false;
-  return atomic_load_explicit(&session->closing, memory_order_relaxed) || flush_waits(session) ||
+  if (session->committing) return false;
+  if (flush_waits(session)) return true;
+  if (session->dirty_since_ns == 0) return false;
+  return atomic_load_explicit(&session->closing, memory_order_relaxed) ||
          (session->disk && disk_write_behind(session->disk)) ||
          session_now_ns() - session->dirty_since_ns >= WRITE_BEHIND_NS;
 }

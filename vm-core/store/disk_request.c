@@ -160,12 +160,13 @@ bool disk_step(struct disk *disk) {
 void disk_commit_ended(struct disk *disk, bool kept) {
   cache_end_flush(&disk->cache, kept);
   page_map_end_flush(&disk->map, kept);
-  if (!kept) return;
   struct block_request *waiting = disk->flushes;
   disk->flushes = NULL;
   while (waiting) {
     struct block_request *request = waiting;
     waiting = request->next;
+    /* Sent again, a commit takes along everything that has come since. */
+    if (!kept) request->commit = disk->session->commits_begun + 1;
     if (request->commit <= disk->session->commits_ended) {
       block_queue_end(&disk->session->queue, request, 0);
     } else {

@@ -8,6 +8,7 @@
  *   f ID                    flush; prints "flushed ID" when durable
  *   l TEXT                  append TEXT to the input log
  *   stamps FILE             read everything; one u64 a sector: its stamp, 0 = zeros, all ones = damaged
+ *   dump FILE               read everything into a file
  *   r REQUEST LENGTH        read LENGTH bytes from the start by REQUEST bytes, 4 at a time; prints the rate
  *   t REQUEST LENGTH        write them, then flush; prints the rate
  *   p COUNT                 COUNT times: write 4 KB somewhere, flush; prints the median in microseconds
@@ -111,7 +112,7 @@ static void flush(struct tool *tool) {
   settle(tool);
 }
 
-static void dump_stamps(struct tool *tool, const char *path) {
+static void dump(struct tool *tool, const char *path, bool stamps) {
   FILE *out = fopen(path, "wb");
   settle(tool);
   for (uint64_t offset = 0; out && offset < tool->disk->size; offset += STAMPS_PIECE) {
@@ -120,13 +121,14 @@ static void dump_stamps(struct tool *tool, const char *path) {
     block_submit_read(tool->disk, offset, length, slot->buffer, &slot->request);
     int error = block_wait(&slot->request);
     if (error) fail("read", error);
-    for (uint64_t i = 0; i < length / BLOCK_SECTOR; i++) {
+    if (!stamps) fwrite(slot->buffer, length, 1, out);
+    for (uint64_t i = 0; stamps && i < length / BLOCK_SECTOR; i++) {
       uint64_t stamp = read_sector((struct sector *)slot->buffer + i, offset / BLOCK_SECTOR + i);
       fwrite(&stamp, sizeof stamp, 1, out);
     }
   }
   if (!out || fclose(out)) fail(path, -errno);
-  puts("stamps");
+  puts("dumped");
 }
 
 static void sweep(struct tool *tool, bool write, uint64_t request, uint64_t length) {
@@ -178,7 +180,9 @@ static bool carry_out(struct tool *tool, const char *line) {
     input_log_append(&tool->session->log, 1, 2, "console", text, (uint32_t)strlen(text));
     block_queue_wake(&tool->session->queue);
   } else if (sscanf(line, "stamps %199s", text) == 1) {
-    dump_stamps(tool, text);
+    dump(tool, text, true);
+  } else if (sscanf(line, "dump %199s", text) == 1) {
+    dump(tool, text, false);
   } else if (sscanf(line, "r %" SCNu64 " %" SCNu64, &a, &b) == 2 && a && a <= BLOCK_REQUEST_MAX) {
     sweep(tool, false, a, b);
   } else if (sscanf(line, "t %" SCNu64 " %" SCNu64, &a, &b) == 2 && a && a <= BLOCK_REQUEST_MAX) {
