@@ -27,14 +27,14 @@ function shellWord(word: string): string {
   return /^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** How the extension's supervisor finds and starts the daemons; names as in fdw/src/option.c. */
+/** How the extension's supervisor finds and starts the daemons (fdw/src/option.c); it adds introspect's --run-dir. */
 export function supervisorSettings(run: string, app: string): Settings {
   const { vm, introspect } = daemonFiles(app);
   return {
     'linuxsql.run_directory': run,
     'linuxsql.database': databaseName,
     'linuxsql.vm_path': vm,
-    'linuxsql.introspect_command': ['exec', process.execPath, introspect, '--run-dir', run].map(shellWord).join(' '),
+    'linuxsql.introspect_command': [process.execPath, introspect].map(shellWord).join(' '),
   };
 }
 
