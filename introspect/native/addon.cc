@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -137,6 +138,13 @@ Napi::Value peer_user(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), credentials.uid);
 }
 
+// lockFile(descriptor) → whether the exclusive lock is ours now; it lasts as long as the descriptor
+Napi::Value lock_file(const Napi::CallbackInfo &info) {
+  if (flock(descriptor(info), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno != EWOULDBLOCK) fail(info.Env(), errno, "lock");
+  return Napi::Boolean::New(info.Env(), false);
+}
+
 // mapShared(descriptor, bytes) → ArrayBuffer over the whole of a memfd that can neither shrink nor grow
 Napi::Value map_shared(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
@@ -218,6 +226,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("send", Napi::Function::New(env, send_all));
   exports.Set("receive", Napi::Function::New(env, receive));
   exports.Set("peerUser", Napi::Function::New(env, peer_user));
+  exports.Set("lockFile", Napi::Function::New(env, lock_file));
   exports.Set("mapShared", Napi::Function::New(env, map_shared));
   exports.Set("populatedExtents", Napi::Function::New(env, populated_extents));
   exports.Set("readSequenced", Napi::Function::New(env, read_sequenced));

@@ -25,11 +25,7 @@ export function attach(memory: GuestMemory): Kernel {
   if (!located) {
     throw introspectError('kernelNotFound', 'no kernel type information (BTF) was found in guest memory', notYet);
   }
-  const tables = first(extents, (start, end) => locateKallsyms(memory, start, end));
-  const symbols = tables && decodeSymbols(tables);
-  if (!symbols) {
-    throw introspectError('kernelNotFound', 'no kernel symbol table (kallsyms) was found in guest memory', notYet);
-  }
+  const symbols = findSymbols(memory, extents);
   const delta = imageDelta(symbols, located);
   const { root, mode } = locateRoot(memory, symbols, located, delta);
   const image = imageRange(symbols, delta);
@@ -38,6 +34,14 @@ export function attach(memory: GuestMemory): Kernel {
   const linear = linearRange(memory, types, symbols, probe, mode);
   const space = new AddressSpace(memory, root, mode, linear ? [linear, image] : [image]);
   return new Kernel({ memory, types, symbols, space, mode, banner: readBanner(symbols, space), btf: located });
+}
+
+/** The symbol table alone; throws IntrospectError when there is none. */
+export function findSymbols(memory: GuestMemory, extents = searchOrder(memory)): Symbols {
+  const tables = first(extents, (start, end) => locateKallsyms(memory, start, end));
+  const symbols = tables && decodeSymbols(tables);
+  if (symbols) return symbols;
+  throw introspectError('kernelNotFound', 'no kernel symbol table (kallsyms) was found in guest memory', notYet);
 }
 
 /** The image's window first, then whatever else is populated; holes are never touched. */

@@ -34,6 +34,11 @@ export class TaskList {
     return this.#leaders;
   }
 
+  /** No leaders instead of an error while the kernel has none. */
+  leadersOrNone(budget: Budget): ReadonlyMap<number, Gva> {
+    return this.#ready() ? this.leaders(budget) : new Map<number, Gva>();
+  }
+
   #walk(budget: Budget): void {
     const { space } = this.#kernel;
     this.#requireReady();
@@ -53,20 +58,20 @@ export class TaskList {
     this.#instant = this.#kernel.instant;
   }
 
-  /** The list head is statically initialised, so only a kernel that runs has more than init_task in it. */
   #requireReady(): void {
+    if (this.#ready()) return;
+    throw introspectError('kernelNotReady', 'the kernel has not set up its tables yet', 'let the machine run further, for example with vm_step_until');
+  }
+
+  /** The list head is statically initialised, so only a kernel that runs has more than init_task in it. */
+  #ready(): boolean {
     const { space } = this.#kernel;
     const head = this.#initTask + this.#fields.tasks;
-    let comm = '';
-    let next = head;
     try {
-      comm = space.text(this.#initTask + this.#fields.comm, 16);
-      next = space.pointer(head);
+      return space.text(this.#initTask + this.#fields.comm, 16).startsWith('swapper') && space.pointer(head) !== head;
     } catch (error) {
-      if (!(error instanceof GuestFault)) throw error;
-    }
-    if (!comm.startsWith('swapper') || next === head) {
-      throw introspectError('kernelNotReady', 'the kernel has not set up its tables yet', 'let the machine run further, for example with vm_step_until');
+      if (error instanceof GuestFault) return false;
+      throw error;
     }
   }
 

@@ -10,6 +10,8 @@ export interface Native {
   send(descriptor: number, bytes: Uint8Array, timeoutMicroseconds: number): void;
   receive(descriptor: number, buffer: Uint8Array, offset: number, timeoutMicroseconds: number, descriptors?: number[]): number;
   peerUser(descriptor: number): number;
+  /** Takes an exclusive advisory lock on an open file; false when another process holds it. */
+  lockFile(descriptor: number): boolean;
   mapShared(descriptor: number, bytes: number): ArrayBuffer;
   populatedExtents(descriptor: number, bytes: number): number[];
   readSequenced(area: ArrayBuffer, offset: number, out: Uint8Array): boolean;

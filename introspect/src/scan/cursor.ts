@@ -3,6 +3,7 @@
  * applied whole; sort and limit follow it. fill() stops at the batch's end or after a bounded amount of
  * work, so one scan never holds the service for long.
  */
+import { LayoutError } from '../btf/layout.js';
 import type { CatalogueRelation } from '../gen/relations.js';
 import type { Budget } from '../memory/budget.js';
 import { GuestFault, WalkCut } from '../memory/guest-fault.js';
@@ -140,7 +141,8 @@ export class Cursor {
       const noAddress = value !== value && this.#plan.relation.columns[column]!.type !== 'float8';
       if (noAddress) value = this.#missing(column, 'not an address');
     } catch (error) {
-      if (!(error instanceof GuestFault) || error instanceof WalkCut) throw error;
+      const expected = (error instanceof GuestFault && !(error instanceof WalkCut)) || error instanceof LayoutError;
+      if (!expected) throw error;
       value = this.#missing(column, error.message);
     }
     this.#values[column] = value;

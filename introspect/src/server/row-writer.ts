@@ -32,16 +32,14 @@ export class RowWriter {
     this.#fixedBytes = rowHeader + this.#bitmapWords * 4 + types.length * 8;
     this.#buffer = Buffer.alloc(0);
     this.words = new Uint32Array(0);
-    this.#end = 0;
-    this.#allocate(Math.min(initialBytes, frameHeader.size + batchHeader + firstRows * (this.#fixedBytes + 256)));
+    this.#end = frameHeader.size + batchHeader;
   }
 
-  #allocate(bytes: number): void {
-    const size = Math.ceil(bytes / 8) * 8;
-    this.#buffer = Buffer.from(new ArrayBuffer(size));
+  /** A buffer for the first rows of a scan is small, so that one-row answers are cheap. */
+  #allocate(): void {
+    const wanted = frameHeader.size + batchHeader + this.#rowLimit * (this.#fixedBytes + 64);
+    this.#buffer = Buffer.from(new ArrayBuffer(Math.ceil(Math.min(initialBytes, wanted) / 8) * 8));
     this.words = new Uint32Array(this.#buffer.buffer);
-    this.#end = frameHeader.size + batchHeader;
-    this.#rows = 0;
   }
 
   get rows(): number {
@@ -55,6 +53,7 @@ export class RowWriter {
 
   beginRow(): void {
     this.#row = this.#end;
+    if (this.#buffer.length === 0) this.#allocate();
     this.#reserve(this.#fixedBytes);
     const first = this.#row / 4;
     this.words.fill(0, first, first + 2 + this.#bitmapWords);
@@ -178,7 +177,9 @@ export class RowWriter {
     frame.writeUInt32LE(this.#rows, frameHeader.size);
     frame.writeUInt32LE(0, frameHeader.size + 4);
     this.#rowLimit = Math.min(this.#rowLimit * 2, 65536);
-    this.#allocate(initialBytes);
+    this.#buffer = Buffer.alloc(0);
+    this.#end = frameHeader.size + batchHeader;
+    this.#rows = 0;
     return frame;
   }
 }

@@ -1,0 +1,87 @@
+/**
+ * Holds what has been found of a machine's kernel, for as long as it is still that kernel: one boot of the
+ * machine, and the bytes it was recognised by unchanged.
+ */
+import { IntrospectError } from '../errors.js';
+import { attach, findSymbols } from '../kernel/attach.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Symbols } from '../kallsyms/symbols.js';
+import type { GuestMemory } from '../memory/guest-memory.js';
+
+/** One instant of one boot. */
+export interface Instant {
+  generation: bigint;
+  instret: bigint;
+  timeNs: bigint;
+}
+
+export class KernelKeeper {
+  readonly #memory: GuestMemory;
+  #kernel: Kernel | undefined;
+  #failure: { instant: Instant; error: IntrospectError } | undefined;
+  #seen: Instant | undefined;
+  #generation: bigint | undefined;
+
+  constructor(memory: GuestMemory) {
+    this.#memory = memory;
+  }
+
+  /** The kernel as of an instant at which the guest stands still. Throws IntrospectError when there is none yet. */
+  at(instant: Instant): Kernel {
+    if (this.#generation !== instant.generation) this.#kernel = undefined;
+    if (this.#failure && same(this.#failure.instant, instant)) throw this.#failure.error;
+    this.#failure = undefined;
+    if (this.#kernel && !this.#seen) this.#kernel.newInstant();
+    else if (this.#kernel && !same(this.#seen!, instant)) this.#refresh(this.#kernel);
+    if (!this.#kernel) this.#attach(instant);
+    this.#seen = instant;
+    this.#generation = instant.generation;
+    return this.#kernel!;
+  }
+
+  /** The kernel, or undefined while there is none to be read. */
+  atOrNone(instant: Instant): Kernel | undefined {
+    try {
+      return this.at(instant);
+    } catch (error) {
+      if (error instanceof IntrospectError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Symbols alone: they are in the image before the kernel has run its first instruction. */
+  symbolsAt(instant: Instant): Symbols {
+    return this.atOrNone(instant)?.symbols ?? findSymbols(this.#memory);
+  }
+
+  #refresh(kernel: Kernel): void {
+    if (kernel.stillThere()) kernel.newInstant();
+    else this.#kernel = undefined;
+  }
+
+  #attach(instant: Instant): void {
+    try {
+      this.#kernel = attach(this.#memory);
+    } catch (error) {
+      if (error instanceof IntrospectError) this.#failure = { instant, error };
+      throw error;
+    }
+  }
+
+  /** The kernel if it is known already, for looks at a running guest: whatever they leave cached is dropped. */
+  glance(generation: bigint): Kernel | undefined {
+    const kernel = this.#generation === generation ? this.#kernel : undefined;
+    kernel?.newInstant();
+    this.#seen = undefined;
+    return kernel;
+  }
+
+  /** Why no kernel could be found when last tried. */
+  get failure(): string | undefined {
+    return this.#failure?.error.message;
+  }
+}
+
+function same(a: Instant, b: Instant): boolean {
+  return a.generation === b.generation && a.instret === b.instret && a.timeNs === b.timeNs;
+}

@@ -1,0 +1,165 @@
+/**
+ * One linuxsql-vm as the service knows it: its control connection, its memory, its kernel, its fault log.
+ * Everything is made on first use, and made anew when the daemon has gone and come back.
+ */
+import { introspectError, IntrospectError } from '../errors.js';
+import { hartSnapshot, machineState } from '../gen/telemetry.js';
+import { frameType } from '../gen/wire.js';
+import { identifyContext } from '../kernel/identify.js';
+import type { Kernel } from '../kernel/kernel.js';
+import { FaultLog } from '../telemetry/fault-log.js';
+import { decodeHart, type HartState } from '../telemetry/hart.js';
+import { FrameWriter } from '../wire/payload.js';
+import { ControlChannel } from './control-channel.js';
+import { KernelKeeper, type Instant } from './kernel-keeper.js';
+import { mapMachine, type Mapping } from './mapping.js';
+
+const connectMs = 3000;
+/** The hart may be waiting for PostgreSQL before it reaches an instruction boundary. */
+const viewMs = 15_000;
+
+/** An instant of the machine, held until it is closed. */
+export interface MachineView extends Instant {
+  id: bigint;
+  hart: HartState;
+  link: Link;
+}
+
+export interface MachineStatus {
+  state: string;
+  instret: bigint;
+  pc: bigint;
+  timeNs: bigint;
+  ramBytes: bigint;
+  hz: bigint;
+}
+
+/** What hangs on one life of the daemon. */
+export class Link {
+  readonly channel: ControlChannel;
+  readonly mapping: Mapping;
+  readonly keeper: KernelKeeper;
+  readonly faults: FaultLog;
+  #drainedGeneration: bigint;
+
+  constructor(channel: ControlChannel, mapping: Mapping) {
+    this.channel = channel;
+    this.mapping = mapping;
+    this.keeper = new KernelKeeper(mapping.memory);
+    this.faults = new FaultLog(mapping.telemetry.ring('pageFaults'));
+    this.#drainedGeneration = mapping.telemetry.generation;
+  }
+
+  /** Brings the fault log up to date; kernel is what contexts are identified with, if there is one. */
+  drain(kernel: Kernel | undefined): void {
+    const { generation } = this.mapping.telemetry;
+    if (generation !== this.#drainedGeneration) kernel = undefined;
+    this.#drainedGeneration = generation;
+    this.faults.drain(kernel && identifyContext(kernel));
+  }
+
+  close(): void {
+    this.channel.close();
+    this.mapping.release();
+  }
+}
+
+export class Machine {
+  readonly name: string;
+  readonly #path: string;
+  #link: Promise<Link> | undefined;
+
+  constructor(name: string, path: string) {
+    this.name = name;
+    this.#path = path;
+  }
+
+  /** The live connection; throws machineUnreachable. */
+  async link(): Promise<Link> {
+    const current = this.#link && (await this.#link.catch(() => undefined));
+    if (current && !current.channel.lost()) return current;
+    if (current) this.#drop(current);
+    this.#link ??= this.#connect();
+    try {
+      return await this.#link;
+    } catch (error) {
+      this.#link = undefined;
+      throw error;
+    }
+  }
+
+  async #connect(): Promise<Link> {
+    const channel = await ControlChannel.connect(this.#path, connectMs);
+    try {
+      return new Link(channel, await mapMachine(channel, connectMs));
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+  }
+
+  #drop(link: Link): void {
+    link.close();
+    this.#link = undefined;
+  }
+
+  /** Fixes an instant: the hart stands still at an instruction boundary until closeView. */
+  async openView(): Promise<MachineView> {
+    const link = await this.link();
+    const { type, fields } = await link.channel.request(frameType.vmViewOpen, new FrameWriter(), viewMs);
+    if (type !== frameType.vmView) throw introspectError('protocol', 'the machine did not answer with a view');
+    const view = { id: fields.u64(), instret: fields.u64(), timeNs: fields.u64(), generation: fields.u64() };
+    return { ...view, hart: decodeHart(fields.bytes(hartSnapshot.size)), link };
+  }
+
+  closeView(view: MachineView): void {
+    try {
+      view.link.channel.post(frameType.vmViewClose, new FrameWriter().u64(view.id));
+    } catch {
+      // The daemon is gone, and its views with it.
+      view.link.channel.close();
+    }
+  }
+
+  /** Throws viewGone when the guest has moved on: the daemon closed the view because it grew too old, or died. */
+  requireHeld(view: MachineView): void {
+    const { channel, mapping } = view.link;
+    const { instret } = mapping.telemetry.hart();
+    if (!channel.closed && instret === view.instret && mapping.telemetry.generation === view.generation) return;
+    throw introspectError('viewGone', `the view of machine ${this.name} was ended by the machine`, 'run the statement again');
+  }
+
+  async status(): Promise<MachineStatus> {
+    const link = await this.link();
+    const { type, fields } = await link.channel.request(frameType.vmStatus, new FrameWriter(), connectMs);
+    if (type !== frameType.vmState) throw introspectError('protocol', 'the machine did not answer with its state');
+    const state = stateName(fields.u32());
+    fields.u32();
+    const [instret, pc, timeNs] = [fields.u64(), fields.u64(), fields.u64()];
+    fields.u64();
+    return { state, instret, pc, timeNs, ramBytes: fields.u64(), hz: fields.u64() };
+  }
+
+  /** Called on a timer: drains the rings of a machine that runs; never throws. */
+  async tick(): Promise<void> {
+    try {
+      const link = await this.link();
+      const { telemetry } = link.mapping;
+      const { state } = telemetry.hart();
+      if (state !== machineState.running && state !== machineState.stepping) return;
+      link.drain(link.keeper.glance(telemetry.generation));
+    } catch (error) {
+      if (!(error instanceof IntrospectError)) throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const link = this.#link && (await this.#link.catch(() => undefined));
+    if (link) this.#drop(link);
+  }
+}
+
+export function stateName(value: number): string {
+  const known = Object.entries(machineState).find(([, number]) => number === value);
+  return known ? known[0] : `state ${value}`;
+}

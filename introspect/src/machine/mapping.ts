@@ -1,0 +1,55 @@
+/** A machine's shared memory: guest RAM and the telemetry area, mapped read-only through VM_MAP. */
+import { introspectError } from '../errors.js';
+import { frameType } from '../gen/wire.js';
+import { GuestMemory, type Extent } from '../memory/guest-memory.js';
+import { TelemetryArea } from '../telemetry/area.js';
+import { FrameWriter } from '../wire/payload.js';
+import type { ControlChannel } from './control-channel.js';
+import { native } from './native.js';
+
+const largestRam = 16 * 2 ** 30;
+/** Gaps below this are scanned with their neighbours rather than around them. */
+const mergeBytes = 64 * 1024;
+
+export interface Mapping {
+  memory: GuestMemory;
+  telemetry: TelemetryArea;
+  /** Gives back the descriptor; the memory itself stays mapped while it is referred to. */
+  release(): void;
+}
+
+export async function mapMachine(channel: ControlChannel, timeoutMs: number): Promise<Mapping> {
+  const { type, fields, descriptors } = await channel.request(frameType.vmMap, new FrameWriter(), timeoutMs);
+  const [ram, area, ...others] = descriptors;
+  for (const other of others) native().closeDescriptor(other);
+  try {
+    if (type !== frameType.vmMapped || ram === undefined || area === undefined) {
+      throw introspectError('machineUnreachable', 'the machine did not hand over its memory');
+    }
+    const ramBase = Number(fields.u64());
+    const ramBytes = Number(fields.u64());
+    const areaBytes = Number(fields.u64());
+    if (!(ramBytes > 0 && ramBytes <= largestRam)) throw introspectError('machineUnreachable', 'the machine has an unlikely amount of RAM');
+    const telemetry = new TelemetryArea(native().mapShared(area, areaBytes));
+    const memory = new GuestMemory(native().mapShared(ram, ramBytes), ramBase, () => extents(ram, ramBytes));
+    return { memory, telemetry, release: () => native().closeDescriptor(ram) };
+  } catch (error) {
+    if (ram !== undefined) native().closeDescriptor(ram);
+    throw error;
+  } finally {
+    if (area !== undefined) native().closeDescriptor(area);
+  }
+}
+
+function extents(descriptor: number, bytes: number): Extent[] {
+  const flat = native().populatedExtents(descriptor, bytes);
+  const merged: Extent[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const last = merged[merged.length - 1];
+    const start = flat[i]!;
+    const end = Math.min(flat[i + 1]!, bytes);
+    if (last && start - last.end < mergeBytes) last.end = end;
+    else merged.push({ start, end });
+  }
+  return merged;
+}

@@ -1,0 +1,36 @@
+/** Reads and direct writes of record fields, shared by the relations over rings. */
+import type { DirectWrite } from '../scan/row-source.js';
+import type { RingReader } from '../telemetry/ring-reader.js';
+
+/** A signed 64-bit field: a number while it is a safe integer, else a bigint. */
+export function signedField(ring: RingReader, item: number, offset: number): number | bigint {
+  const at = item + offset / 4;
+  const low = ring.words[at]!;
+  const high = ring.words[at + 1]! | 0;
+  if (high >= -0x200000 && high < 0x200000) return high * 4294967296 + low;
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+export function copyField(ring: RingReader, offset: number): DirectWrite {
+  const word = offset / 4;
+  return (item, writer, slot) => writer.setWords(slot, ring.words[item + word]!, ring.words[item + word + 1]!);
+}
+
+const encoder = new TextEncoder();
+
+/** Writes one of a fixed set of texts. */
+export function copyText<T extends number>(texts: (key: T) => string, key: (item: number) => T): DirectWrite {
+  const encoded = new Map<T, Uint8Array>();
+  return (item, writer, slot) => {
+    const which = key(item);
+    let bytes = encoded.get(which);
+    if (!bytes) encoded.set(which, (bytes = encoder.encode(texts(which))));
+    writer.setTextBytes(slot, bytes);
+  };
+}
+
+const privileges: Record<number, string> = { 0: 'U', 1: 'S', 3: 'M' };
+
+export function privilegeName(privilege: number): string {
+  return privileges[privilege] ?? '?';
+}

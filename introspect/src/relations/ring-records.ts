@@ -1,0 +1,67 @@
+/**
+ * Records of a ring as scan items, oldest or newest first. An item is the word index of a record in the
+ * ring's private chunk, valid until the next one is taken.
+ */
+import type { Budget } from '../memory/budget.js';
+import type { ScanRequest } from '../scan/row-source.js';
+import type { RingReader } from '../telemetry/ring-reader.js';
+
+const firstChunk = 64;
+const largestChunk = 2048;
+const instretOffset = 8;
+
+export function* ringRecords(ring: RingReader, request: ScanRequest): Generator<number> {
+  const { oldest, committed } = ring.extent();
+  const seq = request.pin('seq');
+  let low = Math.max(oldest, Math.ceil(seq.low));
+  let high = Math.min(committed - 1, Math.floor(seq.high));
+  const instret = request.pin('instret');
+  if (instret.low > -Infinity) low = Math.max(low, firstAtLeast(ring, low, high, Math.ceil(instret.low)));
+  if (instret.high < Infinity) high = Math.min(high, firstAtLeast(ring, low, high, Math.floor(instret.high) + 1) - 1);
+  if (!(low <= high)) return;
+  if (request.order?.column === 'seq' && request.order.descending) yield* backward(ring, low, high, request.budget);
+  else yield* forward(ring, low, high, request.budget);
+}
+
+function* forward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {
+  let size = firstChunk;
+  for (let at = low; at <= high; ) {
+    const chunk = ring.read(at, Math.min(size, high - at + 1));
+    if (chunk.count === 0) return;
+    budget.take(chunk.count);
+    if (chunk.lost > 0 && at > low) budget.cut('records were overwritten while they were read');
+    for (let record = 0; record < chunk.count; record++) yield record * ring.recordWords;
+    at = chunk.first + chunk.count;
+    size = Math.min(size * 2, largestChunk);
+  }
+}
+
+function* backward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {
+  let size = firstChunk;
+  for (let end = high; end >= low; ) {
+    const start = Math.max(low, end - size + 1);
+    const chunk = ring.read(start, end - start + 1);
+    const last = chunk.first + chunk.count - 1;
+    if (chunk.count === 0 || last !== end) return budget.cut('records were overwritten while they were read');
+    budget.take(chunk.count);
+    for (let record = chunk.count - 1; record >= 0; record--) yield record * ring.recordWords;
+    if (chunk.first > start) return;
+    end = start - 1;
+    size = Math.min(size * 2, largestChunk);
+  }
+}
+
+/** The first record in [low, high] whose instret is at least bound; high + 1 when none is. */
+function firstAtLeast(ring: RingReader, low: number, high: number, bound: number): number {
+  let from = low;
+  let to = high + 1;
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2);
+    const chunk = ring.read(middle, 1);
+    if (chunk.count === 0) return from;
+    if (chunk.first !== middle) from = Math.max(middle + 1, chunk.first);
+    else if (ring.number(0, instretOffset) < bound) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}

@@ -1,0 +1,117 @@
+/** Opens the row source of a relation: what it needs of the machine, and what it may cost. */
+import { LayoutError } from '../btf/layout.js';
+import { introspectError } from '../errors.js';
+import type { RelationName } from '../gen/relations.js';
+import { identifyContext } from '../kernel/identify.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Link, Machine, MachineView } from '../machine/machine.js';
+import type { Machines } from '../machine/machines.js';
+import { GuestFault } from '../memory/guest-fault.js';
+import { console } from '../relations/console.js';
+import { counters } from '../relations/counters.js';
+import { dmesg } from '../relations/dmesg.js';
+import { kernelModules } from '../relations/kernel-modules.js';
+import { kernelSymbols } from '../relations/kernel-symbols.js';
+import { machines } from '../relations/machines.js';
+import { mmuHotspots } from '../relations/mmu-hotspots.js';
+import { mounts } from '../relations/mounts.js';
+import { pageFaults } from '../relations/page-faults.js';
+import { processMemoryMap } from '../relations/process-memory-map.js';
+import { processOpenFiles } from '../relations/process-open-files.js';
+import { processes } from '../relations/processes.js';
+import { threads } from '../relations/threads.js';
+import { traps } from '../relations/traps.js';
+import type { RowSource, ScanRequest } from './row-source.js';
+
+export interface SourceContext {
+  machines: Machines;
+  /** Absent for relations of the service itself. */
+  machine: Machine | undefined;
+  /** Present for relations that need one, and whenever the client holds one. */
+  view: MachineView | undefined;
+  request: ScanRequest;
+  /** Whether the scan reads this column. */
+  reads: (column: string) => boolean;
+}
+
+type GuestRelation = (kernel: Kernel, request: ScanRequest, view: MachineView) => RowSource;
+type TelemetryRelation = (context: SourceContext) => Promise<RowSource>;
+
+/** Steps a scan may take in all; generous for any sound guest. */
+const budgets = { guest: 8_000_000, telemetry: 4_000_000 };
+
+const guestRelations: Partial<Record<RelationName, GuestRelation>> = {
+  processes,
+  threads: (kernel, request, view) => threads(kernel, request, view.hart),
+  process_memory_map: processMemoryMap,
+  process_open_files: processOpenFiles,
+  mounts,
+  kernel_modules: kernelModules,
+  kernel_symbols: kernelSymbols,
+  dmesg,
+};
+
+const telemetryRelations: Partial<Record<RelationName, TelemetryRelation>> = {
+  page_faults: openPageFaults,
+  traps: async ({ machine, request }) => traps((await linkOf(machine)).mapping.telemetry.ring('traps'), request),
+  console: async ({ machine, request }) => console((await linkOf(machine)).mapping.telemetry.ring('console'), request),
+  mmu_hotspots: async ({ machine, view, request }) => {
+    const link = await linkOf(machine);
+    link.drain(view ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation));
+    return mmuHotspots(link.faults, request);
+  },
+  counters: async ({ machine }) => {
+    const { mapping, faults } = await linkOf(machine);
+    return counters(mapping.telemetry, faults, mapping.memory.size);
+  },
+  machines: ({ machines: known, request }) => machines(known, request),
+};
+
+export function budgetOf(relation: RelationName): number {
+  return guestRelations[relation] ? budgets.guest : budgets.telemetry;
+}
+
+/** Whether a scan of these columns has to see the guest stand still. */
+export function needsView(relation: RelationName, reads: (column: string) => boolean): boolean {
+  return guestRelations[relation] !== undefined || (relation === 'page_faults' && reads('pid'));
+}
+
+function linkOf(machine: Machine | undefined): Promise<Link> {
+  if (!machine) throw introspectError('internal', 'a relation of a machine was opened without one');
+  return machine.link();
+}
+
+/** Throws IntrospectError with what the user can do about it. */
+export async function openSource(relation: RelationName, context: SourceContext): Promise<RowSource> {
+  const guest = guestRelations[relation];
+  if (guest) return openGuest(relation, guest, context);
+  const open = telemetryRelations[relation];
+  if (!open) throw introspectError('relationUnknown', `relation "${relation}" has no reader`);
+  return open(context);
+}
+
+function openGuest(relation: RelationName, open: GuestRelation, { view, request }: SourceContext): RowSource {
+  if (!view) throw introspectError('internal', `relation ${relation} was opened without a view`);
+  const kernel = view.link.keeper.at(view);
+  view.link.drain(kernel);
+  try {
+    return open(kernel, request, view);
+  } catch (error) {
+    if (error instanceof LayoutError) {
+      throw introspectError('layout', `relation ${relation} cannot be read from this kernel`, '', error.message);
+    }
+    if (error instanceof GuestFault) {
+      const hint = 'let the machine run further, for example with vm_step_until';
+      throw introspectError('kernelNotReady', `relation ${relation} cannot be read now`, hint, error.message);
+    }
+    throw error;
+  }
+}
+
+async function openPageFaults({ machine, view, request, reads }: SourceContext): Promise<RowSource> {
+  const link = view ? view.link : await linkOf(machine);
+  const kernel = view && reads('pid') ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
+  link.drain(kernel);
+  const identify = kernel && reads('pid') ? identifyContext(kernel) : undefined;
+  return pageFaults(link.mapping.telemetry.ring('pageFaults'), link.faults, request, identify);
+}
