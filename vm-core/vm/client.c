@@ -165,9 +165,11 @@ static bool settled(struct control *control, struct client *client, const struct
   }
 }
 
-void client_settle(struct control *control, struct client *client) {
+bool client_settle(struct control *control, struct client *client) {
+  bool handled = false;
+  while (client_wants_input(client) && take_frame(control, client)) handled = true;
   for (unsigned i = 0; i < PENDING_MAX; i++)
     if (settled(control, client, &client->pending[i])) client->pending[i].kind = PENDING_NONE;
   if (client->attached) stream_console(control, client);
-  while (client_wants_input(client) && take_frame(control, client)) continue;
+  return handled;
 }

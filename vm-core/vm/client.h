@@ -41,8 +41,9 @@ bool client_receive(struct client *client);
 /* Send what can be sent. false: the connection is over. */
 bool client_send(struct control *control, struct client *client);
 
-/* Handle requests received, and answer what has come true: pauses, stops, steps, console output. */
-void client_settle(struct control *control, struct client *client);
+/* Handle requests received as far as their answers find room, and answer what has come true: pauses, stops, steps,
+ * console output. True when a request was handled. */
+bool client_settle(struct control *control, struct client *client);
 
 /* True when requests may be read: not closing, output not piled up. */
 bool client_wants_input(const struct client *client);

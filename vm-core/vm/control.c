@@ -91,6 +91,19 @@ static int fill_poll_set(struct control *control, struct poll_set *set) {
   return AT_CLIENTS + CLIENTS_MAX;
 }
 
+/* Requests wait in the input buffer while answers pile up, so go on until neither moves. */
+static void exchange(struct control *control, struct client *client) {
+  bool handled = true;
+  while (handled) {
+    handled = client_settle(control, client);
+    bool nothing = !client->closing && buffer_size(&client->out) == 0;
+    if (!nothing && !client_send(control, client)) {
+      client_close(control, client);
+      return;
+    }
+  }
+}
+
 static void serve_clients(struct control *control, const struct poll_set *set) {
   for (unsigned i = 0; i < CLIENTS_MAX; i++) {
     struct client *client = &control->clients[i];
@@ -103,12 +116,7 @@ static void serve_clients(struct control *control, const struct poll_set *set) {
   }
   answer_views(control);
   for (unsigned i = 0; i < CLIENTS_MAX; i++)
-    if (control->clients[i].fd >= 0) client_settle(control, &control->clients[i]);
-  for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-    struct client *client = &control->clients[i];
-    bool idle = client->fd < 0 || (!client->closing && buffer_size(&client->out) == 0);
-    if (!idle && !client_send(control, client)) client_close(control, client);
-  }
+    if (control->clients[i].fd >= 0) exchange(control, &control->clients[i]);
 }
 
 static void serve(struct control *control, const struct poll_set *set) {

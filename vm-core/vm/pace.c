@@ -12,6 +12,7 @@ void pace_start(struct pace *pace, uint64_t guest_ns) { *pace = (struct pace){ho
 
 uint64_t pace_deadline(struct pace *pace, uint64_t guest_now_ns, uint64_t guest_ns) {
   uint64_t host = host_now_ns() - pace->host_base, guest = guest_now_ns - pace->guest_base;
+  if (guest > host) pace->host_base -= guest - host;
   if (host > guest && host - guest > PACE_DEBT_NS) pace->host_base += host - guest - PACE_DEBT_NS;
   return pace->host_base + (guest_ns - pace->guest_base);
 }

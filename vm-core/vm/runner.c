@@ -131,8 +131,12 @@ struct machine_hooks runner_hooks(struct runner *runner, struct console *console
 
 static void finish_step(struct runner *runner, const char *stopped_by, bool met) {
   const struct hart *hart = &runner->machine->hart;
+  if (runner->step_fresh) { /* it ended before it began */
+    runner->step_executed = 0;
+    runner->step_host_start_ns = runner->host_run_ns;
+  }
   runner->console->matcher.length = 0;
-  runner->step_open = runner->step_cancelled = false;
+  runner->step_open = runner->step_fresh = runner->step_cancelled = false;
   runner->step_result = (struct step_result){
       .stopped_by = stopped_by,
       .met = met,
@@ -210,13 +214,15 @@ static void stopped(struct runner *runner, enum stop_reason reason) {
   if (reason == STOP_FIRST_USER) first_user(runner);
   if (atomic_load(&runner->disk_lost)) set_end(runner, END_LOST, "the disk is gone");
   if (runner->input->diverged) set_end(runner, END_FAILED, "the replay has left the logged run");
+  bool stepping =
+      runner->step_open && !runner->step_fresh; /* a step asked for meanwhile begins in the next slice */
   if (reason == STOP_POWEROFF) {
     power_off(runner);
-  } else if (runner->step_open && step_met(runner, reason)) {
+  } else if (stepping && step_met(runner, reason)) {
     finish_step(runner, step_name(&runner->step), true);
-  } else if (runner->step_open && runner->step_executed >= runner->step_max) {
+  } else if (stepping && runner->step_executed >= runner->step_max) {
     finish_step(runner, "budget", false);
-  } else if (reason == STOP_HALTED && runner->step_open) {
+  } else if (reason == STOP_HALTED && stepping) {
     finish_step(runner, "idle", false);
   } else if (reason == STOP_HALTED && runner->mode == MODE_RUNNING) {
     set_end(runner, END_FAILED, "the guest waits for an interrupt that cannot come");
