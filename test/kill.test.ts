@@ -17,7 +17,7 @@ const recoveryMs = 90_000;
 /** Appends numbers to a file; one is told on the console only after sync has returned. */
 const writerScript = `n=$(tail -n 1 /root/log 2>/dev/null); n=\${n:-0}; while :; do n=$((n+1)); echo $n >>/root/log; sync; echo "flu""shed $n"; done\n`;
 /** Every number from 1 on must be there once, in order; one that was cut short by the crash can only be the last. */
-const checkScript = `awk 'NF!=1||$1!=NR{print "bro""ken at",NR,$0;exit} END{print "che""cked",NR}' /root/log\n`;
+const checkScript = `touch /root/log; awk 'NF!=1||$1!=NR{print "bro""ken at",NR,$0;exit} END{print "che""cked",NR}' /root/log\n`;
 
 /** The machine's console across restarts of its daemon. */
 class Console {
