@@ -12,7 +12,7 @@ What it cannot do that the C wrapper can: Multicorn evaluates every qual again, 
 from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition
 from multicorn.utils import ERROR, log_to_postgres
 
-from .frames import ServiceError
+from .frames import ConnectionLost, ServiceError
 from .gen import wire
 from .quals import encode_tree
 from .service import Service
@@ -38,9 +38,10 @@ def service_for(options):
     path = options.get("socket")
     if not path:
         raise ServiceError("HV00B", "option socket is missing", "", "Name the socket of the introspect service.")
-    if path not in _services:
-        _services[path] = Service(path)
-    return _services[path]
+    service = _services.get(path)
+    if service is None or service.broken:
+        service = _services[path] = Service(path)
+    return service
 
 
 def forget(options):
@@ -65,45 +66,49 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
         self.options = options
         self.machine = machine_of(options)
         self.serializable = False
-        name = options.get("relation")
-        relation = self._service(lambda service: service.catalogue(self.machine).get(name))
+        self.relation = self._service(self._find)
+        unknown = [column for column in columns if column not in self.relation.index]
+        if unknown:
+            raise ServiceError("HV005", "relation %s has no column %s" % (self.relation.name, unknown[0]))
+
+    def _find(self, service):
+        """The relation as this connection's service has it."""
+        name = self.options.get("relation")
+        relation = service.catalogue(self.machine).get(name)
         if relation is None:
             raise ServiceError("HV00R", "there is no relation %r" % name)
-        unknown = [column for column in columns if column not in relation.index]
-        if unknown:
-            raise ServiceError("HV005", "relation %s has no column %s" % (name, unknown[0]))
-        self.relation = relation
+        return relation
 
     def _service(self, use):
         """Runs use(service), once more on a new connection if the old one had gone away in the meantime."""
-        for attempt in (1, 2):
-            known = self.options.get("socket") in _services
-            try:
-                return use(service_for(self.options))
-            except ServiceError as failure:
-                if failure.sqlstate.startswith("08"):
-                    forget(self.options)
-                    if known and attempt == 1 and failure.sqlstate == "08006":
-                        continue
+        known = self.options.get("socket") in _services
+        try:
+            return use(service_for(self.options))
+        except ServiceError as failure:
+            self._note(failure)
+            if not (known and isinstance(failure, ConnectionLost)):
                 raise
-        raise AssertionError("unreachable")
+        return use(service_for(self.options))
+
+    def _note(self, failure):
+        """After these the state of the connection is unknown."""
+        if failure.sqlstate[:2] == "08" or failure.sqlstate == "57014":
+            forget(self.options)
 
     def begin(self, serializable):
         self.serializable = serializable
 
+    def end_scan(self):
+        service = _services.get(self.options.get("socket"))
+        if service is not None:
+            service.end_scan()
+
     def _end(self):
-        if self.options.get("socket") not in _services:
-            return
-        try:
-            service_for(self.options).release(self.machine)
-        except ServiceError:
-            forget(self.options)
+        service = _services.get(self.options.get("socket"))
+        if service is not None:
+            service.end_transaction()
 
-    def commit(self):
-        self._end()
-
-    def rollback(self):
-        self._end()
+    commit = rollback = _end
 
     def get_rel_size(self, quals, columns):
         rows = self.relation.rows
@@ -132,23 +137,23 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
     def can_limit(self, limit, offset):
         return offset in (None, 0)
 
-    def execute(self, quals, columns, sortkeys=None, limit=None):
-        tree, _ = encode_tree(quals, self.relation.index)
+    def execute(self, quals, columns, sortkeys=None, limit=None, **_):
         sort = None
         if sortkeys:
             sort = (sortkeys[0].attname, bool(sortkeys[0].is_reversed), bool(sortkeys[0].nulls_first))
         bound = -1 if limit is None else int(limit)
-        wanted = [name for name in columns if name in self.relation.index]
 
         def start(service):
+            relation = self._find(service)
+            wanted = [name for name in columns if name in relation.index]
             view = service.view(self.machine, self.serializable)
-            return service.scan(self.machine, self.relation, wanted, tree, sort, bound, view)
+            tree, _ = encode_tree(quals, relation.index)
+            return service.scan(self.machine, relation, wanted, tree, sort, bound, view)
 
         try:
             yield from self._service(start)
         except ServiceError as failure:
-            if failure.sqlstate.startswith("08") or failure.sqlstate == "57014":
-                forget(self.options)
+            self._note(failure)
             raise
 
     def explain(self, quals, columns, sortkeys=None, verbose=False):

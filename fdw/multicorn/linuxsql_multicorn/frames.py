@@ -4,7 +4,6 @@ Every length that comes from the service is checked before use; anything out of 
 connection must be dropped.
 """
 import ctypes
-import os
 import select
 import socket
 import struct
@@ -30,6 +29,13 @@ class ServiceError(Exception):
         super().__init__("\n".join(parts))
 
 
+class ConnectionLost(ServiceError):
+    """The service went away; what was asked of it may be asked again on a new connection."""
+
+    def __init__(self, message):
+        super().__init__("08006", "connection to the linuxsql service lost: %s" % message)
+
+
 class ProtocolError(ServiceError):
     """The service broke the protocol."""
 
@@ -53,32 +59,46 @@ class Frames:
         self._timeout = timeout
         self._buffer = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.connect(path)
-        except OSError as failure:
-            self._socket.close()
-            raise ServiceError(
-                "08001",
-                "could not reach the linuxsql service",
-                "Socket %s: %s." % (path, os.strerror(failure.errno or 0)),
-                "Start it with `linuxsql up`.",
-            ) from failure
         self._socket.setblocking(False)
+        try:
+            self._connect(path)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _connect(self, path):
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._socket.connect(path)
+            except BlockingIOError:  # the queue of the listener is full
+                time.sleep(SLICE)
+                self._check(deadline)
+            except OSError as failure:
+                raise ServiceError(
+                    "08001",
+                    "could not reach the linuxsql service",
+                    "Socket %s: %s." % (path, failure.strerror or failure),
+                    "Start it with `linuxsql up`.",
+                ) from failure
 
     def close(self):
         self._socket.close()
 
+    def _check(self, deadline):
+        if self._interrupted is not None and self._interrupted.value:
+            raise ServiceError("57014", "canceling linuxsql scan due to an interrupt")
+        if time.monotonic() > deadline:
+            raise ServiceError("08006", "the linuxsql service did not answer in %g s" % self._timeout)
+
     def _wait(self, for_write):
+        """Until the socket is ready. A service that dribbles bytes cannot keep a cancel from being seen."""
         deadline = time.monotonic() + self._timeout
-        while True:
-            read, write = ([], [self._socket]) if for_write else ([self._socket], [])
-            ready = select.select(read, write, [], SLICE)
-            if ready[0] or ready[1]:
-                return
-            if self._interrupted is not None and self._interrupted.value:
-                raise ServiceError("57014", "canceling linuxsql scan due to an interrupt")
-            if time.monotonic() > deadline:
-                raise ServiceError("08006", "the linuxsql service did not answer in %g s" % self._timeout)
+        read, write = ([], [self._socket]) if for_write else ([self._socket], [])
+        ready = False
+        while not ready:
+            ready = any(select.select(read, write, [], SLICE))
+            self._check(deadline)
 
     def send(self, kind, request, payload=b""):
         data = memoryview(HEADER.pack(len(payload), kind, 0, 0, request) + payload)
@@ -88,7 +108,15 @@ class Frames:
             except BlockingIOError:
                 self._wait(True)
             except OSError as failure:
-                raise ServiceError("08006", "connection to the linuxsql service lost: %s" % failure) from failure
+                raise ConnectionLost(failure) from failure
+
+    def send_now(self, kind, request, payload=b""):
+        """Sends a small frame without ever waiting; false if that cannot be done and the connection must be dropped."""
+        data = HEADER.pack(len(payload), kind, 0, 0, request) + payload
+        try:
+            return self._socket.send(data) == len(data)
+        except OSError:
+            return False
 
     def _fill(self, size):
         while len(self._buffer) < size:
@@ -98,9 +126,9 @@ class Frames:
                 self._wait(False)
                 continue
             except OSError as failure:
-                raise ServiceError("08006", "connection to the linuxsql service lost: %s" % failure) from failure
+                raise ConnectionLost(failure) from failure
             if not piece:
-                raise ServiceError("08006", "the linuxsql service closed the connection")
+                raise ConnectionLost("closed by the service")
             self._buffer += piece
 
     def receive(self):

@@ -2,8 +2,11 @@
 
 Multicorn evaluates every qual again on the rows it gets, so a qual that is left out costs time, never correctness; one
 that is pushed must never drop a row the backend would keep. Hence text is pushed only for equality, inequality, lists
-and prefixes, which do not depend on a (deterministic) collation.
+and prefixes, which do not depend on a (deterministic) collation. Multicorn does not tell the types of an operator: a
+comparison through a cast to another kind of text (`name::citext = 'X'`, a non-deterministic collation) looks the same
+as an exact one, and finds exact matches only.
 """
+import re
 import struct
 
 from .frames import text_field
@@ -19,13 +22,30 @@ OPERATORS = {
 }
 INTEGERS = (wire.COLUMN_TYPE_BOOL, wire.COLUMN_TYPE_INT4, wire.COLUMN_TYPE_INT8)
 I64 = range(-(1 << 63), 1 << 63)
+INTEGER = re.compile(r"-?[0-9]{1,19}\Z")
 MAX_LIST = 10000
 
 
+def integer_of(value):
+    """Multicorn hands over integers, or text for those types it does not know (bigint, smallint, boolean)."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        if value in ("t", "f"):
+            return int(value == "t")
+        if INTEGER.match(value):
+            return int(value)
+    return None
+
+
 def encode_value(kind, value):
-    """One typed value, or None when it cannot be expressed for a column of this kind."""
-    if kind in INTEGERS and isinstance(value, int) and int(value) in I64:
-        return struct.pack("<Bq", wire.VALUE_TAG_INT, int(value))
+    """One typed value, or None when it cannot be expressed for a column of this kind.
+
+    Floating point as text stays with the backend: extra_float_digits may have rounded it.
+    """
+    if kind in INTEGERS:
+        number = integer_of(value)
+        return struct.pack("<Bq", wire.VALUE_TAG_INT, number) if number is not None and number in I64 else None
     if kind == wire.COLUMN_TYPE_FLOAT8 and isinstance(value, (int, float)):
         return struct.pack("<Bd", wire.VALUE_TAG_FLOAT, float(value))
     if kind == wire.COLUMN_TYPE_TEXT and isinstance(value, str) and "\0" not in value:

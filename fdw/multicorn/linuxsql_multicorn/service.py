@@ -1,5 +1,7 @@
 """The connection of this backend to the introspect service: catalogue, views and scans."""
+import collections
 import ctypes
+import datetime
 import struct
 
 from .frames import Frames, ProtocolError, Reader, ServiceError, text_field
@@ -8,6 +10,7 @@ from .gen import wire
 _WORD = struct.Struct("<q")
 _DOUBLE = struct.Struct("<d")
 _TEXT = struct.Struct("<II")
+_EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class Relation:
@@ -44,21 +47,37 @@ def statement_identity():
     return function()
 
 
+class _Scan:
+    """A scan under way: frames that arrived while another answer was waited for."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.frames = collections.deque()
+
+
 class Service:
-    """One connection; the adapter keeps one per socket path in a backend."""
+    """One connection; the adapter keeps one per socket path in a backend. Several scans may be open on it."""
 
     def __init__(self, path, timeout=30.0):
         self.path = path
+        self.broken = False
         self._next = 0
         self._catalogues = {}
         self._views = {}
+        self._scans = {}
+        self._ended = False
         self._frames = Frames(path, timeout)
         hello = struct.pack("<IHH", wire.HELLO_MAGIC, wire.PROTOCOL_VERSION, wire.PROTOCOL_VERSION)
-        kind, payload = self._ask(wire.FRAME_TYPE_HELLO, hello + text_field("linuxsql_multicorn"))
-        if kind != wire.FRAME_TYPE_WELCOME or Reader(payload).number("H") != wire.PROTOCOL_VERSION:
-            raise ProtocolError("no welcome of version %d" % wire.PROTOCOL_VERSION)
+        try:
+            kind, payload = self._ask(wire.FRAME_TYPE_HELLO, hello + text_field("linuxsql_multicorn"))
+            if kind != wire.FRAME_TYPE_WELCOME or Reader(payload).number("H") != wire.PROTOCOL_VERSION:
+                raise ProtocolError("no welcome of version %d" % wire.PROTOCOL_VERSION)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
+        self.broken = True
         self._frames.close()
 
     def _request(self):
@@ -66,23 +85,41 @@ class Service:
         return self._next
 
     def _receive(self, request):
-        """The next frame of a request; frames of scans given up earlier are passed over."""
+        """The next frame of a request. Frames of other scans are kept for them, those of scans given up are dropped."""
+        kept = self._scans[request].frames if request in self._scans else ()
         while True:
-            kind, about, payload = self._frames.receive()
-            if about != request:
-                if about > request:
-                    raise ProtocolError("answer to a request never made")
-                continue
+            if kept:
+                kind, payload = kept.popleft()
+            else:
+                kind, about, payload = self._frames.receive()
+                if about != request:
+                    self._keep(about, kind, payload)
+                    continue
             if kind == wire.FRAME_TYPE_ERROR:
                 reader = Reader(payload)
                 state = reader.take(5).decode("ascii", "replace")
                 raise ServiceError(state, reader.text(), reader.text(), reader.text())
             return kind, payload
 
+    def _keep(self, request, kind, payload):
+        if request > self._next:
+            raise ProtocolError("answer to a request never made")
+        scan = self._scans.get(request)
+        if scan is None:
+            return
+        if len(scan.frames) > wire.INITIAL_CREDIT:
+            raise ProtocolError("more batches than were asked for")
+        scan.frames.append((kind, payload))
+
     def _ask(self, kind, payload):
         request = self._request()
         self._frames.send(kind, request, payload)
         return self._receive(request)
+
+    def _tell(self, kind, request, payload=b""):
+        """Sends without waiting, for clean-up; a connection that cannot take it is dropped, which ends the same things."""
+        if not self.broken and not self._frames.send_now(kind, request, payload):
+            self.close()
 
     def catalogue(self, machine):
         """Relation name → Relation, asked once per machine."""
@@ -96,12 +133,15 @@ class Service:
         return self._catalogues[machine]
 
     def view(self, machine, whole_transaction):
-        """The instant this statement (or, repeatable read and above, this transaction) reads."""
+        """The instant this statement (or, repeatable read and above, this transaction) reads.
+
+        A cursor left open keeps its instant, which later statements of the transaction then share.
+        """
         identity = "transaction" if whole_transaction else statement_identity()
         held = self._views.get(machine)
-        if held is not None and held[0] == identity:
+        if held is not None and (held[0] in (identity, "transaction") or self._scanning(machine)):
             return held[1]
-        self.release(machine)
+        self._release(machine)
         if identity is None:
             return 0
         kind, payload = self._ask(wire.FRAME_TYPE_VIEW_OPEN, text_field(machine))
@@ -111,12 +151,31 @@ class Service:
         self._views[machine] = (identity, view)
         return view
 
-    def release(self, machine=None):
-        """Closes the view of one machine, or all."""
-        for name in [machine] if machine is not None else list(self._views):
-            held = self._views.pop(name, None)
-            if held is not None:
-                self._ask(wire.FRAME_TYPE_VIEW_CLOSE, struct.pack("<Q", held[1]))
+    def _scanning(self, machine):
+        return any(scan.machine == machine for scan in self._scans.values())
+
+    def _release(self, machine):
+        held = self._views.pop(machine, None)
+        if held is not None:
+            self._tell(wire.FRAME_TYPE_VIEW_CLOSE, self._request(), struct.pack("<Q", held[1]))
+
+    def end_scan(self):
+        """A scan node of the executor has ended; with the last scan, the statement's view is let go."""
+        self._ended = True
+        self._release_idle()
+
+    def _release_idle(self):
+        for machine in [name for name, held in self._views.items() if held[0] != "transaction"]:
+            if not self._scanning(machine):
+                self._release(machine)
+
+    def end_transaction(self):
+        """Gives up every scan and view. (After an error Multicorn never ends the scans that it had begun.)"""
+        for request in list(self._scans):
+            self._tell(wire.FRAME_TYPE_CANCEL, request)
+        self._scans.clear()
+        for machine in list(self._views):
+            self._release(machine)
 
     def scan(self, machine, relation, columns, tree, sort=None, limit=-1, view=0):
         """Rows as dictionaries of the columns asked for. Closing the generator cancels the scan."""
@@ -130,24 +189,27 @@ class Service:
             name, descending, nulls_first = sort
             payload += struct.pack("<HHBB", 1, relation.index[name][0], descending, nulls_first)
         request = self._request()
-        self._frames.send(wire.FRAME_TYPE_OPEN, request, payload + tree)
-        ended = False
+        self._ended = False
+        self._scans[request] = _Scan(machine)
         try:
+            self._frames.send(wire.FRAME_TYPE_OPEN, request, payload + tree)
             while True:
                 kind, payload = self._receive(request)
                 if kind == wire.FRAME_TYPE_DONE:
-                    ended = True
+                    self._scans.pop(request, None)
                     return
                 if kind != wire.FRAME_TYPE_DATA:
                     raise ProtocolError("frame type %d inside a scan" % kind)
                 self._frames.send(wire.FRAME_TYPE_CREDIT, request, struct.pack("<I", 1))
                 yield from decode_rows(payload, wanted)
         except ServiceError:
-            ended = True
+            self._scans.pop(request, None)
             raise
         finally:
-            if not ended:
-                self._frames.send(wire.FRAME_TYPE_CANCEL, request)
+            if self._scans.pop(request, None) is not None:
+                self._tell(wire.FRAME_TYPE_CANCEL, request)
+                if self._ended:
+                    self._release_idle()
 
 
 def decode_rows(payload, wanted):
@@ -186,4 +248,16 @@ def decode_value(payload, row, length, slot, kind):
     if kind == wire.COLUMN_TYPE_FLOAT8:
         return _DOUBLE.unpack_from(payload, slot)[0]
     value = _WORD.unpack_from(payload, slot)[0]
+    if kind == wire.COLUMN_TYPE_TIMESTAMPTZ:
+        return moment(value)
     return bool(value) if kind == wire.COLUMN_TYPE_BOOL else value
+
+
+def moment(microseconds):
+    """A timestamptz, microseconds from 2000-01-01 UTC, as PostgreSQL's input reads it; its infinities are the extremes."""
+    if abs(microseconds) >= (1 << 63) - 1:
+        return "infinity" if microseconds > 0 else "-infinity"
+    try:
+        return (_EPOCH + datetime.timedelta(microseconds=microseconds)).isoformat()
+    except OverflowError as failure:
+        raise ProtocolError("a time out of range") from failure
