@@ -5,16 +5,33 @@
 #include "utils/ruleutils.h"
 #include "src/compat.h"
 
-static void show_quals(ForeignScanState *node, ExplainState *explain) {
-  ForeignScan *plan = (ForeignScan *)node->ss.ps.plan;
-  Node *quals;
+static void show_clauses(ForeignScanState *node, const char *label, List *clauses, ExplainState *explain) {
   List *context;
 
-  if (plan->fdw_recheck_quals == NIL) return;
-  quals = (Node *)make_ands_explicit(plan->fdw_recheck_quals);
-  context = set_deparse_context_plan(explain->deparse_cxt, (Plan *)plan, NIL);
-  ExplainPropertyText("Quals pushed",
-                      deparse_expression(quals, context, list_length(explain->rtable) > 1, false), explain);
+  if (clauses == NIL) return;
+  context = set_deparse_context_plan(explain->deparse_cxt, node->ss.ps.plan, NIL);
+  ExplainPropertyText(label,
+                      deparse_expression((Node *)make_ands_explicit(clauses), context,
+                                         list_length(explain->rtable) > 1, false),
+                      explain);
+}
+
+/* Those in part are weaker on the service's side, and stand in the filter too. */
+static void show_quals(ForeignScanState *node, const struct scan_node *state, ExplainState *explain) {
+  ForeignScan *plan = (ForeignScan *)node->ss.ps.plan;
+  List *whole = NIL, *part = NIL;
+  ListCell *cell;
+
+  foreach (cell, plan->fdw_recheck_quals) {
+    struct qual *qual = qual_compile(lfirst(cell), plan->scan.scanrelid, state->table);
+
+    if (qual != NULL && !qual->lossy)
+      whole = lappend(whole, lfirst(cell));
+    else
+      part = lappend(part, lfirst(cell));
+  }
+  show_clauses(node, "Quals pushed", whole, explain);
+  show_clauses(node, "Quals pushed in part", part, explain);
 }
 
 static void show_columns(const struct scan_node *state, ExplainState *explain) {
@@ -42,9 +59,10 @@ static void show_limit(ForeignScanState *node, const struct scan_node *state, Ex
   if (value >= 0) ExplainPropertyInteger("Limit", NULL, value, explain);
 }
 
-static void show_statistics(const struct scan_node *state, ExplainState *explain) {
+static void show_statistics(struct scan_node *state, ExplainState *explain) {
   const struct scan_statistics *statistics = &state->scan.statistics;
 
+  scan_settle(&state->scan);
   ExplainPropertyInteger("Rows received", NULL, (int64)statistics->rows, explain);
   ExplainPropertyInteger("Rows sent by the service", NULL, (int64)statistics->rows_sent, explain);
   ExplainPropertyInteger("Rows examined", NULL, (int64)statistics->rows_examined, explain);
@@ -62,7 +80,7 @@ void scan_node_explain(ForeignScanState *node, ExplainState *explain) {
                         explain);
     show_columns(state, explain);
   }
-  show_quals(node, explain);
+  show_quals(node, state, explain);
   show_sort(state, explain);
   show_limit(node, state, explain);
   if (explain->analyze) show_statistics(state, explain);

@@ -139,15 +139,16 @@ static struct step_result no_step(struct client *client, const char *condition) 
 PG_FUNCTION_INFO_V1(linuxsql_vm_step_until);
 Datum linuxsql_vm_step_until(PG_FUNCTION_ARGS) {
   char *condition = text_to_cstring(required_text(fcinfo, 0, "condition"));
-  char *machine = option_resolve_machine(optional_text(fcinfo, 2));
   int64 budget = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
   struct client *client;
+  char *machine;
   struct step_result result;
   bool met, nulls[8] = {false};
   char *resolved;
 
   if (budget <= 0)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_insns must be positive")));
+  machine = option_resolve_machine(optional_text(fcinfo, 2));
   InitMaterializedSRF(fcinfo, 0);
   control_refuse_held(machine);
   client = control_connect(machine, false);

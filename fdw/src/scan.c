@@ -138,6 +138,18 @@ static bool next_batch(struct scan *scan) {
   return false;
 }
 
+void scan_settle(struct scan *scan) {
+  struct frame *frame;
+
+  if (scan->open == NULL || scan->finished || scan->rows_left > 0 || !client_poll(scan->open)) return;
+  frame = scan->open->first;
+  if (frame == NULL || frame->header.type != FRAME_TYPE_DONE) return;
+  drop_batch(scan);
+  scan->batch = client_next(scan->open);
+  take_done(scan, scan->batch);
+  drop_batch(scan);
+}
+
 bool scan_next(struct scan *scan, Datum *values, bool *isnull) {
   if (scan->open == NULL && !scan->finished) scan_open(scan);
   while (scan->rows_left == 0)

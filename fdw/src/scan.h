@@ -44,6 +44,8 @@ struct scan {
 extern void scan_open(struct scan *scan);
 /* Next row: fills values and isnull at the asked columns' places. False at the end. */
 extern bool scan_next(struct scan *scan, Datum *values, bool *isnull);
+/* Takes a DONE that has arrived already, for the statistics. */
+extern void scan_settle(struct scan *scan);
 /* Back to before scan_open. Never waits, raises nothing; safe in memory context callbacks. `keep_view`: for a
  * rescan. */
 extern void scan_stop(struct scan *scan, bool keep_view);

@@ -1,6 +1,6 @@
 declare
   started timestamptz := clock_timestamp();
-  concurrently text;
+  mode text;
   failed_state text;
   failed_message text;
   failed_detail text;
@@ -9,12 +9,12 @@ begin
            select from pg_catalog.pg_index i
            where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null)
          then 'concurrently' else '' end
-    into concurrently from pg_catalog.pg_class c where c.oid = view and c.relkind = 'm';
+    into mode from pg_catalog.pg_class c where c.oid = view and c.relkind = 'm';
   begin
     if not found then
       raise exception '% is not a materialized view', view using errcode = 'wrong_object_type';
     end if;
-    execute format('refresh materialized view %s %s', concurrently, view);
+    execute format('refresh materialized view %s %s', mode, view);
   exception when others or query_canceled then
     get stacked diagnostics failed_state = returned_sqlstate, failed_message = message_text, failed_detail = pg_exception_detail;
   end;
