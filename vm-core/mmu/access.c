@@ -11,7 +11,7 @@ static bool resolve(struct hart *hart, uint64_t va, unsigned size, enum access a
   struct translation translation;
   if (!mmu_translate(hart, va, access, &translation)) return false;
   *gpa = translation.page | (va & ~PAGE_MASK);
-  if (hart->mmu->pmp_on && !pmp_allows(hart, *gpa, size, access, mmu_effective_priv(hart, access))) {
+  if (!pmp_allows(hart, *gpa, size, access, mmu_effective_priv(hart, access))) {
     return hart_raise(hart, access_fault[access], va);
   }
   return true;
@@ -122,10 +122,9 @@ uint8_t *mem_atomic(struct hart *hart, uint64_t va, unsigned size, enum access a
 void mem_stored(struct hart *hart, uint64_t gpa, unsigned size) { phys_stored(hart->mmu->phys, gpa, size); }
 
 bool mem_zero_block(struct hart *hart, uint64_t va) {
-  uint64_t gpa;
-  va &= ~(uint64_t)(CACHE_BLOCK - 1);
-  uint8_t *host = mem_atomic(hart, va, CACHE_BLOCK, ACCESS_STORE, &gpa);
-  if (!host) return false;
+  uint64_t gpa, block = va & ~(uint64_t)(CACHE_BLOCK - 1);
+  uint8_t *host = mem_atomic(hart, block, CACHE_BLOCK, ACCESS_STORE, &gpa);
+  if (!host) return hart_raise(hart, hart->trap.cause, va); /* tval is rs1 itself */
   memset(host, 0, CACHE_BLOCK);
   mem_stored(hart, gpa, CACHE_BLOCK);
   return true;

@@ -35,7 +35,7 @@ bool pmp_allows(const struct hart *hart, uint64_t gpa, unsigned size, enum acces
     if (priv == PRIV_M && !(config & PMP_LOCK)) return true;
     return config & needed[access];
   }
-  return priv == PRIV_M || !hart->mmu->pmp_on;
+  return priv == PRIV_M;
 }
 
 bool pmp_page_uniform(const struct hart *hart, uint64_t gpa) {

@@ -45,6 +45,8 @@ static inline void rig_init(struct rig *rig, const struct run_owner *owner) {
     hart_init(&rig->hart);
     rig->hart.pc = RIG_BASE;
     ok = mmu_attach(&rig->hart, &rig->phys);
+    csr_write(&rig->hart, CSR_pmpaddr0, UINT64_MAX); /* as firmware does: all memory open to S and U */
+    csr_write(&rig->hart, CSR_pmpcfg0, 0x1f);
   }
   if (ok) rig->engine = engine_create(&rig->hart, ENGINE_INTERP, owner, &error);
   if (!rig->engine) {
