@@ -16,6 +16,8 @@ export interface GuestOptions {
   /** Boot into the initramfs (the default without a disk). */
   initrd?: boolean;
   append?: string;
+  /** Where the control socket shall be; in a folder of its own unless told otherwise. */
+  controlSocket?: string;
   args?: readonly string[];
 }
 
@@ -102,7 +104,7 @@ async function copyDisk(image: string, folder: string): Promise<string> {
 export async function startGuest(options: GuestOptions = {}): Promise<Guest> {
   const files = await firmwareFiles();
   const folder = tempDir();
-  const controlSocket = join(folder, 'vm.sock');
+  const controlSocket = options.controlSocket ?? join(folder, 'vm.sock');
   const disk = options.disk === true ? await copyDisk(files.rootfs, folder) : undefined;
   const initrd = options.initrd ?? disk === undefined;
   const append = options.append ?? `console=ttyS0${disk === undefined ? '' : ' root=/dev/vda rw'}`;
