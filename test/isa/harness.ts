@@ -3,7 +3,7 @@
  *
  * LINUXSQL_TEST_SCALE (default 1) multiplies the amount of random cases; LINUXSQL_ISA_ENGINE picks the engine
  * (default interp); LINUXSQL_ISA_HOST=aarch64 or riscv64 runs the daemon cross-built for that host under its user-mode
- * emulator.
+ * emulator, asan the sanitizer build.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,23 +20,28 @@ const crossCompiler = 'riscv64-linux-gnu-gcc';
 /** Debian's QEMU 7.2 has these by default; naming them keeps the peer's profile explicit. */
 const qemuCommand = ['qemu-riscv64-static', '-cpu', 'rv64,zba=true,zbb=true,zbc=true,zbs=true'];
 
-export type HostName = 'native' | 'aarch64' | 'riscv64';
+export type HostName = 'native' | 'asan' | 'aarch64' | 'riscv64';
 
 export function hostOfTests(): HostName {
   const host = process.env['LINUXSQL_ISA_HOST'] ?? 'native';
-  if (host !== 'native' && host !== 'aarch64' && host !== 'riscv64')
-    throw new Error(`LINUXSQL_ISA_HOST: ${host} is none of native, aarch64, riscv64`);
+  if (host !== 'native' && host !== 'asan' && host !== 'aarch64' && host !== 'riscv64')
+    throw new Error(`LINUXSQL_ISA_HOST: ${host} is none of native, asan, aarch64, riscv64`);
   return host;
+}
+
+/** Builds the daemon for a host unless that is up to date. */
+export async function buildHart(host: HostName): Promise<void> {
+  const which = { native: [], asan: ['SANITIZE=1'], aarch64: ['HOST=aarch64'], riscv64: ['HOST=riscv64'] }[host];
+  const result = await run(['make', '-s', '-C', `${repositoryRoot}vm-core`, '-j2', ...which], 600);
+  if (result.status !== 'exit 0') throw new Error(`building linuxsql-vm for ${host}: ${result.stderr}`);
 }
 
 /** The command that runs linuxsql-vm built for a host. */
 export function hartCommand(host: HostName): string[] {
-  const folder = host === 'native' ? 'vm-core' : `vm-core-${host}`;
-  const override = process.env['LINUXSQL_ISA_VM'];
-  const program = override ?? `${repositoryRoot}build/${folder}/linuxsql-vm`;
-  if (!existsSync(program))
-    throw new Error(`${program} is missing: make -C vm-core${host === 'native' ? '' : ` HOST=${host}`}`);
-  return host === 'native' ? [program] : [`qemu-${host}-static`, '-L', `/usr/${host}-linux-gnu`, program];
+  const program = `${repositoryRoot}build/vm-core${host === 'native' ? '' : `-${host}`}/linuxsql-vm`;
+  if (!existsSync(program)) throw new Error(`${program} is missing; see make -C vm-core`);
+  if (host === 'native' || host === 'asan') return [program];
+  return [`qemu-${host}-static`, '-L', `/usr/${host}-linux-gnu`, program];
 }
 
 export interface RunResult {
@@ -65,20 +70,16 @@ export async function withFolder<T>(job: (folder: string) => Promise<T>): Promis
   }
 }
 
-async function link(folder: string, output: string, defines: readonly string[]): Promise<void> {
-  const args = [
-    '-nostdlib',
-    '-static',
-    '-march=rv64gc',
-    '-mabi=lp64d',
-    '-Wl,--build-id=none',
-    '-Wl,--no-warn-rwx-segments',
-  ];
-  const images = [`-DCODE="${folder}/code.bin"`, `-DDATA="${folder}/data.bin"`];
-  const sources = ['-T', `${runtimeFolder}/layout.ld`, `${runtimeFolder}/runtime.S`, '-o', output];
-  const result = await run([crossCompiler, ...args, ...images, ...defines, ...sources]);
-  if (result.status !== 'exit 0') throw new Error(`linking a generated program: ${result.stderr}`);
+async function link(output: string, args: readonly string[]): Promise<void> {
+  const options = ['-nostdlib', '-static', '-march=rv64gc', '-mabi=lp64d'];
+  const linker = ['-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments'];
+  const result = await run([crossCompiler, ...options, ...linker, ...args, '-o', output]);
+  if (result.status !== 'exit 0') throw new Error(`linking ${output}: ${result.stderr}`);
 }
+
+/** One hand-written program. */
+export const linkBare = (source: string, script: string, output: string): Promise<void> =>
+  link(output, ['-T', script, source]);
 
 export interface Elves {
   readonly bare: string;
@@ -90,16 +91,22 @@ export async function build(program: Program, folder: string): Promise<Elves> {
   writeFileSync(`${folder}/code.bin`, code);
   writeFileSync(`${folder}/data.bin`, data);
   const elves = { bare: `${folder}/bare.elf`, linux: `${folder}/linux.elf` };
-  await link(folder, elves.bare, ['-DBARE']);
-  await link(folder, elves.linux, []);
+  const images = [`-DCODE="${folder}/code.bin"`, `-DDATA="${folder}/data.bin"`];
+  const sources = ['-T', `${runtimeFolder}/layout.ld`, `${runtimeFolder}/runtime.S`];
+  await link(elves.bare, ['-DBARE', ...images, ...sources]);
+  await link(elves.linux, [...images, ...sources]);
   return elves;
 }
 
 export const runPeer = (elves: Elves): Promise<RunResult> => run([...qemuCommand, elves.linux]);
 
-export function runHart(elf: string, host: HostName = hostOfTests()): Promise<RunResult> {
+export function runHart(
+  elf: string,
+  host: HostName = hostOfTests(),
+  options: readonly string[] = [],
+): Promise<RunResult> {
   const engine = process.env['LINUXSQL_ISA_ENGINE'] ?? 'interp';
-  return run([...hartCommand(host), '--bare', elf, '--engine', engine]);
+  return run([...hartCommand(host), '--bare', elf, '--engine', engine, ...options]);
 }
 
 /** The trap record a bare program appends when it ends by a trap nobody expected. */
@@ -111,10 +118,10 @@ function trapText(result: RunResult): string {
 }
 
 /** Runs the program on both sides; undefined when every word agrees, else the first difference in words. */
-export async function compareWithPeer(program: Program): Promise<string | undefined> {
+export async function compareWithPeer(program: Program, host = hostOfTests()): Promise<string | undefined> {
   return withFolder(async (folder) => {
     const elves = await build(program, folder);
-    const [hart, peer] = await Promise.all([runHart(elves.bare), runPeer(elves)]);
+    const [hart, peer] = await Promise.all([runHart(elves.bare, host), runPeer(elves)]);
     return judge(program, hart, { name: 'qemu', result: peer });
   });
 }

@@ -3,7 +3,7 @@
  *
  * Exit code 0: all passed; n: expectation number n (the last `number`) failed; 512 + n: a trap nobody expected after it.
  * s10 points at the trap log, s11 holds the number; t5 and t6 belong to the macros. The machine-mode handler writes the
- * trap into the log and goes on in M-mode at the log's resume address.
+ * trap into the log and goes on in M-mode at the log's resume address, with MIE clear.
  */
 #define LOG_CAUSE   0
 #define LOG_TVAL    8
@@ -98,6 +98,8 @@ machine_trap:
   beqz t6, unexpected_trap
   sd x0, LOG_RESUME(s10)
   csrw mepc, t6
+  li t6, MSTATUS_MPIE
+  csrc mstatus, t6
   li t6, MSTATUS_MPP
   csrs mstatus, t6
   mret
@@ -199,6 +201,8 @@ trap_log:
   sd t6, LOG_RESUME(s10)
   la t6, \label
   csrw mepc, t6
+  li t6, MSTATUS_MPIE
+  csrc mstatus, t6
   mret
 79:
 .endm
