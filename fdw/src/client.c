@@ -6,10 +6,12 @@
 
 #include "miscadmin.h"
 #include "storage/fd.h"
+#include "utils/timestamp.h"
 #include "src/compat.h"
 #include "src/error.h"
 
 #define STAGE_BYTES       CLIENT_STAGE_BYTES
+#define DRAIN_MS          20
 #define SPARE_FRAMES      6
 #define SPARE_FRAME_BYTES 131072
 
@@ -182,7 +184,9 @@ static void deliver(struct client *client, struct frame *frame) {
   }
   if (type == FRAME_TYPE_DATA && (request->kind != REQUEST_SCAN || request->credit-- == 0)) {
     client_release(client, frame);
-    client_protocol_error(client, "a DATA frame was not granted");
+    if (!request->abandoned) client_protocol_error(client, "a DATA frame was not granted");
+    client_close(client); /* whoever else uses it begins anew */
+    return;
   }
   request->ended = is_last_frame(request, type);
   if (request->abandoned || type == FRAME_TYPE_NOTICE) {
@@ -280,6 +284,34 @@ bool client_poll(struct request *request) {
   if (client->out.len > 0) client_flush(client);
   while (request->first == NULL && !request->lost && receive(client)) CHECK_FOR_INTERRUPTS();
   return request->first != NULL || request->lost;
+}
+
+/* Is an answer still arriving that nobody wants, and none that somebody wants? */
+static bool only_leftovers(const struct client *client) {
+  bool leftover = false;
+
+  if (client->pins > 0) return false;
+  for (const struct request *request = client->requests; request != NULL; request = request->next) {
+    if (!request->abandoned && request->kind != REQUEST_BACKGROUND && !request->ended) return false;
+    if (request->abandoned && request->kind == REQUEST_SCAN) leftover = true;
+  }
+  return leftover;
+}
+
+void client_drain(struct client *client) {
+  TimestampTz deadline = 0;
+
+  while (client_is_open(client) && only_leftovers(client)) {
+    long left;
+
+    if (deadline == 0) deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DRAIN_MS);
+    if (client->out.len > 0 && !client_flush(client)) return;
+    left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+    if (left <= 0)
+      client_close(client);
+    else if (!receive(client))
+      (void)client_wait(client, client->out.len > 0, left);
+  }
 }
 
 struct frame *client_next(struct request *request) {

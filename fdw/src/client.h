@@ -68,6 +68,7 @@ struct client {
   struct frame *spare;
   int nspare;
   struct request *requests;
+  int pins;              /* views that live on it */
 };
 
 /* The cached connection to `path`, opened and greeted if need be (08001 when that fails within the timeout).
@@ -79,6 +80,10 @@ extern struct client *client_open(const char *path, const char *who, const char 
                                   bool patient);
 extern void client_discard(struct client *client);
 static inline bool client_is_open(const struct client *client) { return client->socket != PGINVALID_SOCKET; }
+
+/* Before new work on a connection: answers nobody wants any more are drained for a moment; if they do not end, and
+ * nothing else lives on the connection, it is closed. */
+extern void client_drain(struct client *client);
 
 /* Starts a request: appends header and payload to the output and sends what the socket takes; never waits. */
 extern struct request *client_begin(struct client *client, enum request_kind kind, uint8_t type,

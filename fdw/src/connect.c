@@ -191,6 +191,7 @@ struct client *client_get(const char *path, const char *who, const char *hint, b
     if (strcmp(candidate->path, path) == 0) client = candidate;
   }
   if (client == NULL) client = client_make(path, who, &cached);
+  client_drain(client);
   if (client_is_open(client)) return client;
   attempt.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), option_connect_timeout);
   (void)client_connect(client, &attempt);

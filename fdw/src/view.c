@@ -17,6 +17,7 @@ static bool is_alive(const struct view *view) {
 
 static void discard(struct view *view) {
   dlist_delete(&view->node);
+  view->client->pins--;
   if (is_alive(view)) client_post(view->client, FRAME_TYPE_VIEW_CLOSE, (char *)&view->id, sizeof view->id);
   pfree(view);
 }
@@ -89,6 +90,7 @@ struct view *view_acquire(struct client *client, const char *machine, uint64_t s
   view->users = 1;
   strlcpy(view->machine, machine, sizeof view->machine);
   dlist_push_tail(&views, &view->node);
+  client->pins++;
   return view;
 }
 

@@ -105,7 +105,7 @@ export class Peer {
   }
 
   private rowsOf(request: Request): Row[] {
-    const count = Number(/^rows-(\d+)$/.exec(request.machine)?.[1] ?? 40);
+    const count = Number(/^rows-(\d+)$/.exec(request.machine)?.[1] ?? (request.machine === 'flood' ? 3000 : 40));
     const key = `${request.relation.name} ${count}`;
     let rows = this.made.get(key);
     if (rows === undefined) {
@@ -165,6 +165,7 @@ export class Peer {
 class Connection {
   private readonly scans = new Map<bigint, Scan>();
   private readonly views = new Set<bigint>();
+  private readonly noisy = new Set<bigint>();
   private transform: (bytes: Buffer) => Buffer = (bytes) => bytes;
   private dribbling = false;
   private readonly trickle: Buffer[] = [];
@@ -235,7 +236,7 @@ class Connection {
         return;
       case frameType.cancel:
         this.peer.cancels++;
-        if (this.scans.delete(frame.request)) this.sendError(frame.request, '57014', 'cancelled');
+        if (this.scans.delete(frame.request) || this.noisy.delete(frame.request)) this.sendError(frame.request, '57014', 'cancelled');
         return;
       case frameType.ping:
         this.send(frameType.pong, frame.request);
@@ -289,9 +290,10 @@ class Connection {
   }
 
   private makeNoise(request: bigint): void {
+    this.noisy.add(request);
     const notice = frameBytes(frameType.notice, request, new Writer().text('noise').done());
     const pour = (): void => {
-      if (this.socket.destroyed) return;
+      if (this.socket.destroyed || !this.noisy.has(request)) return;
       this.socket.write(Buffer.concat(Array.from({ length: 100 }, () => notice)));
       setImmediate(pour);
     };
