@@ -19,7 +19,7 @@ test('a cluster of its own survives kill -9 and restarts', async () => {
   const database = await cluster.createDatabase({ fill: false });
   const client = await database.connect();
   await client.query('create table kept as select 42 as answer');
-  cluster.kill9();
+  await cluster.kill9();
   await expect(client.query('select pg_sleep(10)')).rejects.toThrow();
   await expect.poll(() => cluster.running).toBe(false);
   await cluster.start();

@@ -8,7 +8,7 @@ import type { ControlClient } from '../cli/src/control/client.js';
 import { waitUntil } from '../cli/src/server/sockets.js';
 import { startChain, type Chain } from './harness/chain.js';
 import { prompt } from './harness/guest.js';
-import { randomFrom, type Random } from './harness/random.js';
+import { randomFrom } from './harness/random.js';
 
 const rounds = Number(process.env['LINUXSQL_KILL_ROUNDS'] ?? 4);
 const seed = Number(process.env['LINUXSQL_KILL_SEED'] ?? 1);
@@ -135,7 +135,7 @@ const victims: Record<string, () => Promise<void>> = {
     await progresses();
   },
   postmaster: async () => {
-    chain.cluster.kill9();
+    await chain.cluster.kill9();
     await chain.cluster.start();
     await progresses();
   },
@@ -151,15 +151,20 @@ const victims: Record<string, () => Promise<void>> = {
   },
 };
 
-async function round(random: Random): Promise<string> {
-  const names = Object.keys(victims);
-  const name = names[random.below(names.length)] ?? 'machine';
+async function round(name: string, delayMs: number): Promise<void> {
   const busy = statementEnds(query); // one statement is under way when it happens
-  await sleep(random.below(1500));
+  await sleep(delayMs);
   await victims[name]?.();
   expect(await busy).not.toBe('hung');
   await answersAgain(query);
-  return name;
+}
+
+/** Everything needed to see what went wrong after which kills. */
+function account(killed: readonly string[], error: unknown): Error {
+  const log = chain.cluster.log().split('\n').slice(-60).join('\n');
+  return new Error(`after killing ${killed.join(', ')}: ${String(error)}\nthe server's log ends with:\n${log}`, {
+    cause: error,
+  });
 }
 
 beforeAll(async () => {
@@ -174,8 +179,14 @@ beforeAll(async () => {
 
 test(`${rounds} kills from seed ${seed}`, { timeout: 60_000 + rounds * 3 * recoveryMs }, async () => {
   const random = randomFrom(seed);
+  const names = Object.keys(victims);
   const killed: string[] = [];
-  for (let count = 0; count < rounds; count++) killed.push(await round(random));
-  expect(killed).toHaveLength(rounds);
+  for (let count = 0; count < rounds; count++) {
+    const name = names[random.below(names.length)] ?? 'machine';
+    killed.push(name);
+    await round(name, random.below(1500)).catch((error: unknown) => {
+      throw account(killed, error);
+    });
+  }
   expect(guest.flushed).toBeGreaterThan(0);
 });

@@ -1,5 +1,5 @@
 /** Real PostgreSQL for tests: one cluster shared by a vitest run, databases from a template, and clusters of one's own. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
@@ -15,6 +15,8 @@ import {
 import { preloadSettings, privateSettings, type Settings } from '../../cli/src/server/settings.js';
 import { postgresBin } from '../../cli/src/base/paths.js';
 import { place } from '../../cli/src/base/place.js';
+import { isAlive } from '../../cli/src/base/proc.js';
+import { waitUntil } from '../../cli/src/server/sockets.js';
 import { migrateUp } from '../../migrations/migrator.js';
 import { atEnd } from './cleanup.js';
 import { makeTempDir, removeTree } from './temp.js';
@@ -145,6 +147,11 @@ export class OwnCluster {
     return postmasterPid(this.cluster) !== undefined;
   }
 
+  /** What the server has logged since it was last started. */
+  log(): string {
+    return existsSync(this.cluster.startLog) ? readFileSync(this.cluster.startLog, 'utf8') : '';
+  }
+
   /** An empty database, or with `fill` one with schema and extension. */
   async createDatabase(options: { name?: string; fill?: boolean } = {}): Promise<TestDatabase> {
     const database = await createIn(this.socketDir, 'template0', options.name);
@@ -169,9 +176,11 @@ export class OwnCluster {
     await this.start();
   }
 
-  /** As a crash of the machine would look to the server: the postmaster dies at once; its children notice and go. */
-  kill9(): void {
-    process.kill(this.postmasterPid, 'SIGKILL');
+  /** kill -9 of the postmaster, as a crash would be: its children notice and go. Returns once it is dead. */
+  async kill9(): Promise<void> {
+    const pid = this.postmasterPid;
+    process.kill(pid, 'SIGKILL');
+    if (!(await waitUntil(() => !isAlive(pid), 10_000, 5))) throw new Error(`process ${pid} does not die`);
   }
 
   async remove(): Promise<void> {

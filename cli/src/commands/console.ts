@@ -12,7 +12,7 @@ export async function console_(args: readonly string[]): Promise<number> {
   const machine = words[0] ?? firstMachine;
   const client = await connectMachine(machine);
   const terminal = process.stdin.isTTY === true;
-  if (terminal) process.stderr.write(`[${machine}: Ctrl-] leaves, the machine goes on]\r\n`);
+  if (terminal) process.stderr.write(`[${machine}: Ctrl-] leaves, the machine goes on]\n`);
   try {
     return await (terminal
       ? attachTerminal(client, flags.has('--from-start'))
@@ -38,7 +38,10 @@ function writeQueue(
 
 function attachTerminal(client: ControlClient, fromStart: boolean): Promise<number> {
   return new Promise((resolve) => {
+    let left = false;
     const finish = (note: string, code: number): void => {
+      if (left) return;
+      left = true;
       process.stdin.setRawMode(false);
       process.stdin.pause();
       process.stderr.write(`\r\n[${note}]\r\n`);
