@@ -98,7 +98,7 @@ async function crashServer(cluster: OwnCluster, random: Random, backends: () => 
     const pid = pids[random.below(Math.max(pids.length, 1))];
     if (pid !== undefined) process.kill(pid, 'SIGKILL'); // the postmaster then restarts everything
   } else if (kind === 1) {
-    cluster.kill9();
+    await cluster.kill9();
     await pause(random.below(300));
     await startAgain(cluster);
   } else {
