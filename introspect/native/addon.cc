@@ -1,9 +1,9 @@
 // Shared memory and descriptor passing for the service: what Node cannot do itself. No decoding happens here.
 //
-// Contract: all functions run on the JavaScript thread and never block longer than the time-out they are given.
-// Sockets are made non-blocking. Errors are thrown as Error with `code` (an errno name) set. Memory handed to
-// JavaScript is mapped read-only and stays mapped until the ArrayBuffer is collected; writing to it is a fault.
-// Reading rules of the telemetry area: docs/protocol.md, "Telemetry area".
+// Contract: all functions run on the JavaScript thread and never block longer than the time-out they are
+// given. Sockets are made non-blocking. Errors are thrown as Error with `code` (an errno name) set. Memory
+// handed to JavaScript is mapped read-only and stays mapped until the ArrayBuffer is collected; writing to it
+// is a fault. Reading rules of the telemetry area: docs/protocol.md, "Telemetry area".
 #include <napi.h>
 
 #include <cerrno>
@@ -58,13 +58,15 @@ bool wait_for(int fd, short events, int64_t timeout_us) {
   return ppoll(&entry, 1, &limit, nullptr) > 0;
 }
 
-// send(descriptor, bytes, timeoutMicroseconds): all bytes, or throws (ETIMEDOUT when the peer does not take them)
+// send(descriptor, bytes, timeoutMicroseconds): all bytes, or throws (ETIMEDOUT when the peer does not take
+// them)
 void send_all(const Napi::CallbackInfo &info) {
   auto bytes = info[1].As<Napi::Uint8Array>();
   int64_t timeout = info[2].As<Napi::Number>().Int64Value();
   size_t done = 0;
   while (done < bytes.ByteLength()) {
-    ssize_t sent = send(descriptor(info), bytes.Data() + done, bytes.ByteLength() - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent =
+        send(descriptor(info), bytes.Data() + done, bytes.ByteLength() - done, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       done += static_cast<size_t>(sent);
     } else if (errno == EAGAIN) {
@@ -91,8 +93,9 @@ Napi::Array take_descriptors(Napi::Env env, msghdr *message) {
   return out;
 }
 
-// receive(descriptor, buffer, offset, timeoutMicroseconds, descriptors?: number[]) → bytes; 0 at the end of the
-// stream, −1 when nothing came in time. Descriptors that arrive are appended to the array, or closed without one.
+// receive(descriptor, buffer, offset, timeoutMicroseconds, descriptors?: number[]) → bytes; 0 at the end of
+// the stream, −1 when nothing came in time. Descriptors that arrive are appended to the array, or closed
+// without one.
 Napi::Value receive(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   auto buffer = info[1].As<Napi::Uint8Array>();
@@ -187,7 +190,8 @@ Napi::Value read_sequenced(const Napi::CallbackInfo &info) {
   auto out = info[2].As<Napi::Uint8Array>();
   if (!shared_inside(area.ByteLength(), offset, out.ByteLength()) || out.ByteLength() < 8)
     fail(info.Env(), EINVAL, "readSequenced");
-  bool good = shared_read_sequenced(static_cast<uint8_t *>(area.Data()) + offset, out.Data(), out.ByteLength());
+  bool good =
+      shared_read_sequenced(static_cast<uint8_t *>(area.Data()) + offset, out.Data(), out.ByteLength());
   return Napi::Boolean::New(info.Env(), good);
 }
 
@@ -200,8 +204,9 @@ void load_words(const Napi::CallbackInfo &info) {
   shared_load_words(static_cast<uint8_t *>(area.Data()) + offset, out.Data(), out.ElementLength());
 }
 
-// readRing(area, descriptorOffset, recordBytes, from, out, result: Float64Array): copies records from number `from`
-// on into out. result: [number of the first record copied, records copied, records lost before it, committed].
+// readRing(area, descriptorOffset, recordBytes, from, out, result: Float64Array): copies records from number
+// `from` on into out. result: [number of the first record copied, records copied, records lost before it,
+// committed].
 void read_ring(const Napi::CallbackInfo &info) {
   auto area = info[0].As<Napi::ArrayBuffer>();
   size_t offset = info[1].As<Napi::Number>().Uint32Value();

@@ -7,7 +7,8 @@
 namespace {
 
 // Offsets in struct ring_descriptor (schema/layout/telemetry.ts).
-constexpr size_t ring_offset = 0, ring_capacity = 8, ring_record_size = 16, ring_reserved = 24, ring_committed = 32;
+constexpr size_t ring_offset = 0, ring_capacity = 8, ring_record_size = 16, ring_reserved = 24,
+                 ring_committed = 32;
 constexpr size_t descriptor_bytes = 64;
 constexpr int sequence_tries = 1000;
 
@@ -42,13 +43,15 @@ void shared_load_words(const uint8_t *from, uint64_t *out, size_t words) {
   for (size_t i = 0; i < words; i++) out[i] = load(from + i * 8, __ATOMIC_RELAXED);
 }
 
-bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size_t size, shared_ring_result *result) {
+bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size_t size,
+                      shared_ring_result *result) {
   if (!shared_inside(ring.area_size, ring.descriptor, descriptor_bytes)) return false;
   const uint8_t *descriptor = ring.area + ring.descriptor;
   uint64_t offset = load(descriptor + ring_offset, __ATOMIC_RELAXED);
   uint64_t capacity = load(descriptor + ring_capacity, __ATOMIC_RELAXED);
   uint64_t record = ring.record_size;
-  if (load(descriptor + ring_record_size, __ATOMIC_RELAXED) != record || record == 0 || record % 8 != 0) return false;
+  if (load(descriptor + ring_record_size, __ATOMIC_RELAXED) != record || record == 0 || record % 8 != 0)
+    return false;
   if (capacity == 0 || (capacity & (capacity - 1)) != 0 || capacity > ring.area_size / record) return false;
   if (!shared_inside(ring.area_size, offset, capacity * record)) return false;
 

@@ -25,8 +25,10 @@ struct shared_ring_result {
   uint64_t first, count, lost, committed;
 };
 
-// Copies whole records from number `from` on, as many as out holds. Records that the writer overtakes while they
-// are copied are dropped and counted lost. False: the descriptor does not describe a ring inside the area.
-bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size_t size, shared_ring_result *result);
+// Copies whole records from number `from` on, as many as out holds. Records that the writer overtakes while
+// they are copied are dropped and counted lost. False: the descriptor does not describe a ring inside the
+// area.
+bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size_t size,
+                      shared_ring_result *result);
 
 #endif

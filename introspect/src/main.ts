@@ -17,7 +17,9 @@ async function serve(options: Options): Promise<void> {
     if (stopping) return;
     stopping = true;
     log(`ending on ${signal}`);
-    void stop().then(() => machines.close()).then(() => process.exit(0));
+    void stop()
+      .then(() => machines.close())
+      .then(() => process.exit(0));
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);

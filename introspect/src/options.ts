@@ -10,7 +10,11 @@ const table: Record<string, Option> = {
   'run-dir': { argument: 'DIR', doc: 'run directory; machines are DIR/vm/NAME.sock', required: true },
   socket: { argument: 'PATH', doc: 'socket to listen on (default DIR/introspect.sock)' },
   mode: { argument: 'OCTAL', doc: 'mode of the socket, 600 or 660 (default 600)' },
-  'allow-uid': { argument: 'UID', doc: 'user id that may connect besides root and the own one; may be repeated', many: true },
+  'allow-uid': {
+    argument: 'UID',
+    doc: 'user id that may connect besides root and the own one; may be repeated',
+    many: true,
+  },
 };
 
 export interface Options {
@@ -23,7 +27,9 @@ export interface Options {
 export class UsageError extends Error {}
 
 export function helpText(): string {
-  const lines = Object.entries(table).map(([name, { argument, doc }]) => `  --${`${name} ${argument}`.padEnd(16)} ${doc}`);
+  const lines = Object.entries(table).map(
+    ([name, { argument, doc }]) => `  --${`${name} ${argument}`.padEnd(16)} ${doc}`,
+  );
   return ['usage: introspect --run-dir DIR [options]', ...lines, ''].join('\n');
 }
 

@@ -155,7 +155,11 @@ function strip(btf: Btf, id: number): number {
   for (let i = 0; i < 32; i++) {
     const kind = btf.kind(id);
     const modifier =
-      kind === kinds.typedef || kind === kinds.volatile || kind === kinds.const || kind === kinds.restrict || kind === kinds.typeTag;
+      kind === kinds.typedef ||
+      kind === kinds.volatile ||
+      kind === kinds.const ||
+      kind === kinds.restrict ||
+      kind === kinds.typeTag;
     if (!modifier) return id;
     id = btf.sizeOrType(id);
   }
@@ -169,7 +173,12 @@ function sizeOf(btf: Btf, id: number, depth: number): number {
       return 8;
     case kinds.array:
       return depth > deepest ? 0 : btf.extra(type, 2) * sizeOf(btf, btf.extra(type, 0), depth + 1);
-    case kinds.int: case kinds.struct: case kinds.union: case kinds.enum: case kinds.float: case kinds.enum64:
+    case kinds.int:
+    case kinds.struct:
+    case kinds.union:
+    case kinds.enum:
+    case kinds.float:
+    case kinds.enum64:
       return btf.sizeOrType(type);
     default:
       return 0;

@@ -3,9 +3,26 @@
  * copy; parse checks that every record lies inside it, so readers need not.
  */
 export const kinds = {
-  void: 0, int: 1, pointer: 2, array: 3, struct: 4, union: 5, enum: 6, forward: 7, typedef: 8, volatile: 9,
-  const: 10, restrict: 11, func: 12, funcProto: 13, variable: 14, dataSection: 15, float: 16, declTag: 17,
-  typeTag: 18, enum64: 19,
+  void: 0,
+  int: 1,
+  pointer: 2,
+  array: 3,
+  struct: 4,
+  union: 5,
+  enum: 6,
+  forward: 7,
+  typedef: 8,
+  volatile: 9,
+  const: 10,
+  restrict: 11,
+  func: 12,
+  funcProto: 13,
+  variable: 14,
+  dataSection: 15,
+  float: 16,
+  declTag: 17,
+  typeTag: 18,
+  enum64: 19,
 } as const;
 
 /** Bytes that follow a 12-byte record: fixed part, and part per vlen. */

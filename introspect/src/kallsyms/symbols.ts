@@ -43,8 +43,11 @@ export class Symbols {
   }
 
   name(symbol: number): string {
-    return Buffer.from(this.#bytes.buffer, this.#starts[symbol]! + 1, this.#starts[symbol + 1]! - this.#starts[symbol]! - 1)
-      .toString('latin1');
+    return Buffer.from(
+      this.#bytes.buffer,
+      this.#starts[symbol]! + 1,
+      this.#starts[symbol + 1]! - this.#starts[symbol]! - 1,
+    ).toString('latin1');
   }
 
   address(symbol: number): Gva {

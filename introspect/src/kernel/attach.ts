@@ -51,8 +51,11 @@ function searchOrder(memory: GuestMemory): Extent[] {
     populated
       .map(({ start, end }) => ({ start: Math.max(start, low), end: Math.min(end, high) }))
       .filter(({ start, end }) => start < end);
-  return [...clip(imageWindow.start, imageWindow.end), ...clip(imageWindow.end, memory.size), ...clip(0, imageWindow.start)]
-    .map(({ start, end }) => ({ start: memory.base + start, end: memory.base + end }));
+  return [
+    ...clip(imageWindow.start, imageWindow.end),
+    ...clip(imageWindow.end, memory.size),
+    ...clip(0, imageWindow.start),
+  ].map(({ start, end }) => ({ start: memory.base + start, end: memory.base + end }));
 }
 
 function first<T>(extents: Extent[], locate: (start: Gpa, end: Gpa) => T | undefined): T | undefined {
@@ -67,12 +70,21 @@ function first<T>(extents: Extent[], locate: (start: Gpa, end: Gpa) => T | undef
 function imageDelta(symbols: Symbols, located: LocatedBtf): number {
   const start = symbols.lookup('__start_BTF');
   if (start === undefined || ((start - located.pa) & pageMask) !== 0) {
-    throw introspectError('kernelNotFound', 'the symbol table found in guest memory does not fit the type information', notYet);
+    throw introspectError(
+      'kernelNotFound',
+      'the symbol table found in guest memory does not fit the type information',
+      notYet,
+    );
   }
   return start - located.pa;
 }
 
-function locateRoot(memory: GuestMemory, symbols: Symbols, located: LocatedBtf, delta: number): { root: Gpa; mode: PagingMode } {
+function locateRoot(
+  memory: GuestMemory,
+  symbols: Symbols,
+  located: LocatedBtf,
+  delta: number,
+): { root: Gpa; mode: PagingMode } {
   const swapper = symbols.lookup('swapper_pg_dir');
   if (swapper === undefined) throw introspectError('kernelNotFound', 'the kernel has no symbol swapper_pg_dir', '');
   const root = swapper - delta;
@@ -94,7 +106,11 @@ function imageRange(symbols: Symbols, delta: number): DirectRange {
  * from the first to the last that fits. Undefined when the kernel has no such variable; page walks then do.
  */
 function linearRange(
-  memory: GuestMemory, types: Types, symbols: Symbols, probe: AddressSpace, mode: PagingMode,
+  memory: GuestMemory,
+  types: Types,
+  symbols: Symbols,
+  probe: AddressSpace,
+  mode: PagingMode,
 ): DirectRange | undefined {
   const map = symbols.lookup('kernel_map');
   if (map === undefined || !types.hasStruct('kernel_mapping')) return undefined;
@@ -106,7 +122,9 @@ function linearRange(
   let end: Gva = NaN;
   for (let pa = memory.base; pa < memory.end; pa += sectionBytes) {
     const last = Math.min(pa + sectionBytes, memory.end) - 4096;
-    const fits = walkPage(memory, probe.root, mode, pa + delta) === pa && walkPage(memory, probe.root, mode, last + delta) === last;
+    const fits =
+      walkPage(memory, probe.root, mode, pa + delta) === pa &&
+      walkPage(memory, probe.root, mode, last + delta) === last;
     if (fits) {
       start ??= pa + delta;
       end = last + 4096 + delta;

@@ -8,7 +8,13 @@ const mostDescriptors = 1 << 20;
 
 /** S_IFMT values (include/uapi/linux/stat.h). */
 const typeNames: Record<number, string> = {
-  0x1000: 'fifo', 0x2000: 'character', 0x4000: 'directory', 0x6000: 'block', 0x8000: 'regular', 0xa000: 'link', 0xc000: 'socket',
+  0x1000: 'fifo',
+  0x2000: 'character',
+  0x4000: 'directory',
+  0x6000: 'block',
+  0x8000: 'regular',
+  0xa000: 'link',
+  0xc000: 'socket',
 };
 
 export class FileObjects {
@@ -22,14 +28,19 @@ export class FileObjects {
     this.#kernel = kernel;
     const file = kernel.types.struct('file', 'f_path', 'f_inode');
     this.#file = {
-      path: file.offset('f_path'), inode: file.offset('f_inode'), pos: file.offset('f_pos'), flags: file.offset('f_flags'),
+      path: file.offset('f_path'),
+      inode: file.offset('f_inode'),
+      pos: file.offset('f_pos'),
+      flags: file.offset('f_flags'),
     };
     const inode = kernel.types.struct('inode', 'i_mode', 'i_ino');
     this.#inode = { mode: inode.offset('i_mode'), number: inode.offset('i_ino'), superBlock: inode.offset('i_sb') };
     this.#device = kernel.types.struct('super_block', 's_dev').offset('s_dev');
     const table = kernel.types.struct('fdtable', 'max_fds', 'fd');
     this.#table = {
-      fdt: kernel.types.struct('files_struct', 'fdt').offset('fdt'), maxFds: table.offset('max_fds'), fd: table.offset('fd'),
+      fdt: kernel.types.struct('files_struct', 'fdt').offset('fdt'),
+      maxFds: table.offset('max_fds'),
+      fd: table.offset('fd'),
     };
   }
 

@@ -30,8 +30,10 @@ export class AddressSpaces {
     this.#totalVm = mm.offset('total_vm');
     this.#exeFile = mm.offset('exe_file');
     this.#args = {
-      argStart: mm.offset('arg_start'), argEnd: mm.offset('arg_end'),
-      envStart: mm.offset('env_start'), envEnd: mm.offset('env_end'),
+      argStart: mm.offset('arg_start'),
+      argEnd: mm.offset('arg_end'),
+      envStart: mm.offset('env_start'),
+      envEnd: mm.offset('env_end'),
     };
     if (mm.has('rss_stat.count')) {
       this.#rss = mm.offset('rss_stat.count');

@@ -100,7 +100,8 @@ export class Modules {
         users.push(this.name(space.pointer(node - use.offset('source_list') + use.offset('source'))));
       }
     }
-    const permanent = this.#exit !== undefined && space.pointer(module + this.#init) !== 0 && space.pointer(module + this.#exit) === 0;
+    const permanent =
+      this.#exit !== undefined && space.pointer(module + this.#init) !== 0 && space.pointer(module + this.#exit) === 0;
     if (permanent) users.push('[permanent]');
     return users.join(',');
   }

@@ -10,9 +10,19 @@ import { TaskList } from './task-list.js';
 
 const mntReadonly = 0x40;
 const sbReadonly = 1;
-const superBlockOptions: [number, string][] = [[1 << 4, 'sync'], [1 << 7, 'dirsync'], [1 << 6, 'mand'], [1 << 25, 'lazytime']];
+const superBlockOptions: [number, string][] = [
+  [1 << 4, 'sync'],
+  [1 << 7, 'dirsync'],
+  [1 << 6, 'mand'],
+  [1 << 25, 'lazytime'],
+];
 const mountOptions: [number, string][] = [
-  [0x01, 'nosuid'], [0x02, 'nodev'], [0x04, 'noexec'], [0x08, 'noatime'], [0x10, 'nodiratime'], [0x20, 'relatime'],
+  [0x01, 'nosuid'],
+  [0x02, 'nodev'],
+  [0x04, 'noexec'],
+  [0x08, 'noatime'],
+  [0x10, 'nodiratime'],
+  [0x20, 'relatime'],
   [0x80, 'nosymfollow'],
 ];
 const nsproxyHint = 'let the machine run until its first process has started';
@@ -25,28 +35,49 @@ export interface Mount {
 export class Mounts {
   readonly #kernel: Kernel;
   readonly #mount: {
-    vfs: number; root: number; superBlock: number; flags: number; parent: number; id: number; source: number;
-    list: number | undefined; node: number | undefined;
+    vfs: number;
+    root: number;
+    superBlock: number;
+    flags: number;
+    parent: number;
+    id: number;
+    source: number;
+    list: number | undefined;
+    node: number | undefined;
   };
   readonly #namespace: { list: number | undefined; tree: number | undefined };
   readonly #superBlock: {
-    flags: number; type: number; typeName: number; subtype: number | undefined; blockSize: number; device: number;
+    flags: number;
+    type: number;
+    typeName: number;
+    subtype: number | undefined;
+    blockSize: number;
+    device: number;
   };
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     const mount = kernel.types.struct('mount', 'mnt', 'mnt_parent');
     this.#mount = {
-      vfs: mount.offset('mnt'), root: mount.offset('mnt.mnt_root'), superBlock: mount.offset('mnt.mnt_sb'),
-      flags: mount.offset('mnt.mnt_flags'), parent: mount.offset('mnt_parent'), id: mount.offset('mnt_id'),
-      source: mount.offset('mnt_devname'), list: mount.optional('mnt_list'), node: mount.optional('mnt_node'),
+      vfs: mount.offset('mnt'),
+      root: mount.offset('mnt.mnt_root'),
+      superBlock: mount.offset('mnt.mnt_sb'),
+      flags: mount.offset('mnt.mnt_flags'),
+      parent: mount.offset('mnt_parent'),
+      id: mount.offset('mnt_id'),
+      source: mount.offset('mnt_devname'),
+      list: mount.optional('mnt_list'),
+      node: mount.optional('mnt_node'),
     };
     const namespace = kernel.types.struct('mnt_namespace');
     this.#namespace = { list: namespace.optional('list'), tree: namespace.optional('mounts.rb_node') };
     const block = kernel.types.struct('super_block', 's_dev', 's_type');
     this.#superBlock = {
-      flags: block.offset('s_flags'), type: block.offset('s_type'), subtype: block.optional('s_subtype'),
-      typeName: kernel.types.struct('file_system_type', 'name').offset('name'), blockSize: block.offset('s_blocksize'),
+      flags: block.offset('s_flags'),
+      type: block.offset('s_type'),
+      subtype: block.optional('s_subtype'),
+      typeName: kernel.types.struct('file_system_type', 'name').offset('name'),
+      blockSize: block.offset('s_blocksize'),
       device: block.offset('s_dev'),
     };
   }
@@ -95,7 +126,10 @@ export class Mounts {
   fileSystem(mount: Gva): string {
     const { space } = this.#kernel;
     const block = this.#super(mount);
-    const name = space.text(space.pointer(space.pointer(block + this.#superBlock.type) + this.#superBlock.typeName), 64);
+    const name = space.text(
+      space.pointer(space.pointer(block + this.#superBlock.type) + this.#superBlock.typeName),
+      64,
+    );
     const subtype = this.#superBlock.subtype === undefined ? 0 : space.pointer(block + this.#superBlock.subtype);
     return subtype === 0 ? name : `${name}.${space.text(subtype, 64)}`;
   }

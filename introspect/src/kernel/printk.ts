@@ -73,7 +73,8 @@ export class KernelLog {
       tsNs: BigInt.asIntN(64, space.u64(infoAt + info.offset('ts_nsec'))),
       level: (space.u8(infoAt + level.offset) >>> level.bitOffset) & ((1 << level.bitSize) - 1),
       facility: space.u8(infoAt + info.offset('facility')),
-      caller: caller === 0 && stage === committed ? null : caller >= callerIsCpu ? `C${caller - callerIsCpu}` : `T${caller}`,
+      caller:
+        caller === 0 && stage === committed ? null : caller >= callerIsCpu ? `C${caller - callerIsCpu}` : `T${caller}`,
       text: this.#text(ring, descAt, space.u16(infoAt + info.offset('text_len')), id),
     };
   }

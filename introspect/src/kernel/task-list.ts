@@ -60,7 +60,11 @@ export class TaskList {
 
   #requireReady(): void {
     if (this.#ready()) return;
-    throw introspectError('kernelNotReady', 'the kernel has not set up its tables yet', 'let the machine run further, for example with vm_step_until');
+    throw introspectError(
+      'kernelNotReady',
+      'the kernel has not set up its tables yet',
+      'let the machine run further, for example with vm_step_until',
+    );
   }
 
   /** The list head is statically initialised, so only a kernel that runs has more than init_task in it. */
@@ -79,7 +83,10 @@ export class TaskList {
     const { space } = this.#kernel;
     try {
       const pid = space.i32(task + this.#fields.pid);
-      const sound = pid > 0 && pid === space.i32(task + this.#fields.tgid) && printable.test(space.text(task + this.#fields.comm, 16));
+      const sound =
+        pid > 0 &&
+        pid === space.i32(task + this.#fields.tgid) &&
+        printable.test(space.text(task + this.#fields.comm, 16));
       return sound ? pid : undefined;
     } catch (error) {
       if (error instanceof GuestFault) return undefined;

@@ -19,7 +19,13 @@ const defaultPrio = 120;
 const pidTypePgid = 2;
 const pidTypeSid = 3;
 const policies: Record<number, string> = {
-  0: 'SCHED_NORMAL', 1: 'SCHED_FIFO', 2: 'SCHED_RR', 3: 'SCHED_BATCH', 5: 'SCHED_IDLE', 6: 'SCHED_DEADLINE', 7: 'SCHED_EXT',
+  0: 'SCHED_NORMAL',
+  1: 'SCHED_FIFO',
+  2: 'SCHED_RR',
+  3: 'SCHED_BATCH',
+  5: 'SCHED_IDLE',
+  6: 'SCHED_DEADLINE',
+  7: 'SCHED_EXT',
 };
 
 export class Task {

@@ -26,8 +26,15 @@ export class Areas {
   readonly #listHead: number | undefined;
   readonly #mm: { brk: number; startBrk: number; startStack: number };
   readonly #vma: {
-    start: number; end: number; flags: number; pgoff: number; file: number; ops: number; privateData: number;
-    next: number | undefined; anonName: number | undefined;
+    start: number;
+    end: number;
+    flags: number;
+    pgoff: number;
+    file: number;
+    ops: number;
+    privateData: number;
+    next: number | undefined;
+    anonName: number | undefined;
   };
 
   constructor(kernel: Kernel) {
@@ -38,9 +45,15 @@ export class Areas {
     this.#mm = { brk: mm.offset('brk'), startBrk: mm.offset('start_brk'), startStack: mm.offset('start_stack') };
     const vma = kernel.types.struct('vm_area_struct', 'vm_start');
     this.#vma = {
-      start: vma.offset('vm_start'), end: vma.offset('vm_end'), flags: vma.offset('vm_flags'), pgoff: vma.offset('vm_pgoff'),
-      file: vma.offset('vm_file'), ops: vma.offset('vm_ops'), privateData: vma.offset('vm_private_data'),
-      next: vma.optional('vm_next'), anonName: vma.optional('anon_name'),
+      start: vma.offset('vm_start'),
+      end: vma.offset('vm_end'),
+      flags: vma.offset('vm_flags'),
+      pgoff: vma.offset('vm_pgoff'),
+      file: vma.offset('vm_file'),
+      ops: vma.offset('vm_ops'),
+      privateData: vma.offset('vm_private_data'),
+      next: vma.optional('vm_next'),
+      anonName: vma.optional('anon_name'),
     };
   }
 
@@ -105,7 +118,8 @@ export class Areas {
     const special = this.#specialName(area);
     if (special !== undefined) return special;
     const { space } = this.#kernel;
-    if (area.start <= space.pointer(mm + this.#mm.brk) && area.end >= space.pointer(mm + this.#mm.startBrk)) return '[heap]';
+    if (area.start <= space.pointer(mm + this.#mm.brk) && area.end >= space.pointer(mm + this.#mm.startBrk))
+      return '[heap]';
     const stack = space.pointer(mm + this.#mm.startStack);
     if (area.start <= stack && area.end >= stack) return '[stack]';
     return this.#anonymousName(area);

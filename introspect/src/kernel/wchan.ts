@@ -82,7 +82,7 @@ function hasFramePointers(kernel: Kernel): boolean {
 
 function setsFramePointer(kernel: Kernel, start: Gva): boolean {
   const { space } = kernel;
-  for (let at = start; at < start + 48; ) {
+  for (let at = start; at < start + 48;) {
     const low = space.u16(at);
     const compressed = (low & 3) !== 3;
     // c.addi4spn x8: funct3 000, quadrant 0, rd' 000. addi x8, x2: opcode 0x13.

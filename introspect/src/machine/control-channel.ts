@@ -47,7 +47,8 @@ export class ControlChannel {
     try {
       const hello = new FrameWriter().u32(helloMagic).u16(protocolVersion).u16(protocolVersion).text('introspect');
       const reply = await channel.request(frameType.hello, hello, timeoutMs);
-      if (reply.type !== frameType.welcome) throw introspectError('protocol', 'the machine did not answer HELLO with WELCOME');
+      if (reply.type !== frameType.welcome)
+        throw introspectError('protocol', 'the machine did not answer HELLO with WELCOME');
       return channel;
     } catch (error) {
       channel.close();
@@ -157,5 +158,10 @@ export class ControlChannel {
 function unreachable(error: unknown): IntrospectError {
   if (error instanceof IntrospectError && error.code === 'machineUnreachable') return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return introspectError('machineUnreachable', 'the machine cannot be reached', 'see vm_list() and the daemon\'s log', reason);
+  return introspectError(
+    'machineUnreachable',
+    'the machine cannot be reached',
+    "see vm_list() and the daemon's log",
+    reason,
+  );
 }

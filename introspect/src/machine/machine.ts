@@ -126,7 +126,11 @@ export class Machine {
     const { channel, mapping } = view.link;
     const { instret } = mapping.telemetry.hart();
     if (!channel.closed && instret === view.instret && mapping.telemetry.generation === view.generation) return;
-    throw introspectError('viewGone', `the view of machine ${this.name} was ended by the machine`, 'run the statement again');
+    throw introspectError(
+      'viewGone',
+      `the view of machine ${this.name} was ended by the machine`,
+      'run the statement again',
+    );
   }
 
   async status(): Promise<MachineStatus> {

@@ -29,7 +29,8 @@ export async function mapMachine(channel: ControlChannel, timeoutMs: number): Pr
     const ramBase = Number(fields.u64());
     const ramBytes = Number(fields.u64());
     const areaBytes = Number(fields.u64());
-    if (!(ramBytes > 0 && ramBytes <= largestRam)) throw introspectError('machineUnreachable', 'the machine has an unlikely amount of RAM');
+    if (!(ramBytes > 0 && ramBytes <= largestRam))
+      throw introspectError('machineUnreachable', 'the machine has an unlikely amount of RAM');
     const telemetry = new TelemetryArea(native().mapShared(area, areaBytes));
     const memory = new GuestMemory(native().mapShared(ram, ramBytes), ramBase, () => extents(ram, ramBytes));
     return { memory, telemetry, release: () => native().closeDescriptor(ram) };

@@ -8,7 +8,13 @@ export interface Native {
   connectUnix(path: string): number;
   closeDescriptor(descriptor: number): void;
   send(descriptor: number, bytes: Uint8Array, timeoutMicroseconds: number): void;
-  receive(descriptor: number, buffer: Uint8Array, offset: number, timeoutMicroseconds: number, descriptors?: number[]): number;
+  receive(
+    descriptor: number,
+    buffer: Uint8Array,
+    offset: number,
+    timeoutMicroseconds: number,
+    descriptors?: number[],
+  ): number;
   peerUser(descriptor: number): number;
   /** Takes an exclusive advisory lock on an open file; false when another process holds it. */
   lockFile(descriptor: number): boolean;
@@ -16,7 +22,14 @@ export interface Native {
   populatedExtents(descriptor: number, bytes: number): number[];
   readSequenced(area: ArrayBuffer, offset: number, out: Uint8Array): boolean;
   loadWords(area: ArrayBuffer, offset: number, out: BigUint64Array): void;
-  readRing(area: ArrayBuffer, descriptor: number, recordBytes: number, from: number, out: Uint8Array, result: Float64Array): void;
+  readRing(
+    area: ArrayBuffer,
+    descriptor: number,
+    recordBytes: number,
+    from: number,
+    out: Uint8Array,
+    result: Float64Array,
+  ): void;
 }
 
 const addonPath = join('build', 'introspect', 'introspect.node');

@@ -18,12 +18,17 @@ const lookBack = 4;
 
 /** The console ring. A character cut by the end of a record appears whole in the record that ends it. */
 export function console(ring: RingReader, request: ScanRequest): RowSource {
-  return rowSource('console', outputs(ring, request), {
-    seq: (output) => output.seq,
-    instret: (output) => output.instret,
-    device: (output) => deviceNames[output.device] ?? `device ${output.device}`,
-    text: (output) => output.text,
-  }, { sortedBy: { column: 'seq', descending: false } });
+  return rowSource(
+    'console',
+    outputs(ring, request),
+    {
+      seq: (output) => output.seq,
+      instret: (output) => output.instret,
+      device: (output) => deviceNames[output.device] ?? `device ${output.device}`,
+      text: (output) => output.text,
+    },
+    { sortedBy: { column: 'seq', descending: false } },
+  );
 }
 
 function* outputs(ring: RingReader, request: ScanRequest): Generator<Output> {
@@ -31,7 +36,10 @@ function* outputs(ring: RingReader, request: ScanRequest): Generator<Output> {
   const pinned = request.pin('seq');
   const low = pinned.low;
   // The walk starts a little earlier, so that it is in step with the characters where it counts.
-  const earlier: ScanRequest = { ...request, pin: (column) => (column === 'seq' ? { ...pinned, low: low - lookBack } : request.pin(column)) };
+  const earlier: ScanRequest = {
+    ...request,
+    pin: (column) => (column === 'seq' ? { ...pinned, low: low - lookBack } : request.pin(column)),
+  };
   for (const item of ringRecords(ring, earlier)) {
     const device = ring.words[item + record.device / 4]!;
     const length = Math.min(ring.words[item + record.length / 4]!, capacity);

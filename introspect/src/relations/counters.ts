@@ -25,17 +25,52 @@ export function counters(area: TelemetryArea, faults: FaultLog, ramBytes: number
   }));
   const committed = (name: 'pageFaults' | 'traps' | 'console') => area.ring(name).extent().committed;
   metrics.push(
-    { name: 'hz', value: Number(hart.hz), unit: 'Hz', doc: 'guest instructions per host second over the last second of running' },
-    { name: 'stat_jit_insns', value: Number(values[jitSlot]!), unit: 'count', doc: 'instructions retired by translated code' },
+    {
+      name: 'hz',
+      value: Number(hart.hz),
+      unit: 'Hz',
+      doc: 'guest instructions per host second over the last second of running',
+    },
+    {
+      name: 'stat_jit_insns',
+      value: Number(values[jitSlot]!),
+      unit: 'count',
+      doc: 'instructions retired by translated code',
+    },
     { name: 'guest_time_ns', value: Number(hart.timeNs), unit: 'ns', doc: 'guest time since boot' },
-    { name: 'state', value: hart.state, unit: 'state', doc: '0 paused, 1 running, 2 stepping, 3 poweroff, 4 waiting for PostgreSQL' },
-    { name: 'generation', value: Number(area.generation), unit: 'count', doc: 'boots of the machine since its daemon started' },
+    {
+      name: 'state',
+      value: hart.state,
+      unit: 'state',
+      doc: '0 paused, 1 running, 2 stepping, 3 poweroff, 4 waiting for PostgreSQL',
+    },
+    {
+      name: 'generation',
+      value: Number(area.generation),
+      unit: 'count',
+      doc: 'boots of the machine since its daemon started',
+    },
     { name: 'ram_bytes', value: ramBytes, unit: 'bytes', doc: 'guest RAM' },
-    { name: 'page_fault_records', value: committed('pageFaults'), unit: 'count', doc: 'records written to the page fault ring' },
+    {
+      name: 'page_fault_records',
+      value: committed('pageFaults'),
+      unit: 'count',
+      doc: 'records written to the page fault ring',
+    },
     { name: 'trap_records', value: committed('traps'), unit: 'count', doc: 'records written to the trap ring' },
     { name: 'console_records', value: committed('console'), unit: 'count', doc: 'records written to the console ring' },
-    { name: 'page_faults_missed', value: faults.missed, unit: 'count', doc: 'page faults overwritten before the service counted them' },
-    { name: 'cpu_temp', value: cpuTemperature(), unit: 'degC', doc: 'host processor temperature; null without a sensor' },
+    {
+      name: 'page_faults_missed',
+      value: faults.missed,
+      unit: 'count',
+      doc: 'page faults overwritten before the service counted them',
+    },
+    {
+      name: 'cpu_temp',
+      value: cpuTemperature(),
+      unit: 'degC',
+      doc: 'host processor temperature; null without a sensor',
+    },
   );
   return rowSource('counters', metrics, {
     metric: (metric) => metric.name,

@@ -4,12 +4,17 @@ import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.
 
 /** The printk ring, oldest record first. */
 export function dmesg(kernel: Kernel, request: ScanRequest): RowSource {
-  return rowSource('dmesg', kernel.decoder(KernelLog).records(request.budget), {
-    seq: (record) => record.seq,
-    ts_ns: (record) => record.tsNs,
-    level: (record) => record.level,
-    facility: (record) => record.facility,
-    caller: (record) => record.caller,
-    text: (record) => record.text,
-  }, { sortedBy: { column: 'seq', descending: false } });
+  return rowSource(
+    'dmesg',
+    kernel.decoder(KernelLog).records(request.budget),
+    {
+      seq: (record) => record.seq,
+      ts_ns: (record) => record.tsNs,
+      level: (record) => record.level,
+      facility: (record) => record.facility,
+      caller: (record) => record.caller,
+      text: (record) => record.text,
+    },
+    { sortedBy: { column: 'seq', descending: false } },
+  );
 }

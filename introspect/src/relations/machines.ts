@@ -25,14 +25,30 @@ export async function machines(known: Machines, request: ScanRequest): Promise<R
 }
 
 async function describe(name: string, known: Machines): Promise<RowOf['machines']> {
-  const nothing = { instret: null, pc: null, guest_time_ns: null, memory_bytes: null, hz: null, kernel: null, symbols: null, daemon_pid: null };
+  const nothing = {
+    instret: null,
+    pc: null,
+    guest_time_ns: null,
+    memory_bytes: null,
+    hz: null,
+    kernel: null,
+    symbols: null,
+    daemon_pid: null,
+  };
   try {
     const machine = known.get(name);
     const { state, instret, pc, timeNs, ramBytes, hz } = await machine.status();
     const { mapping } = await machine.link();
     return {
-      machine: name, state, instret, pc: BigInt.asIntN(64, pc), guest_time_ns: timeNs, memory_bytes: ramBytes, hz,
-      ...(await kernelOf(machine)), daemon_pid: mapping.telemetry.daemonPid,
+      machine: name,
+      state,
+      instret,
+      pc: BigInt.asIntN(64, pc),
+      guest_time_ns: timeNs,
+      memory_bytes: ramBytes,
+      hz,
+      ...(await kernelOf(machine)),
+      daemon_pid: mapping.telemetry.daemonPid,
     };
   } catch (error) {
     if (!(error instanceof IntrospectError)) throw error;

@@ -5,11 +5,16 @@ import { causeName } from './page-faults.js';
 /** Faults by page and kind, most hit first. */
 export function mmuHotspots(log: FaultLog, request: ScanRequest): RowSource {
   if (log.overflowed) request.budget.cut('more pages faulted than the service counts');
-  return rowSource('mmu_hotspots', log.hotSpots(), {
-    memory_page: (spot) => '0x' + BigInt.asUintN(64, spot.page).toString(16),
-    fault_type: (spot) => causeName(spot.cause).toUpperCase().replaceAll(/[ -]/g, '_'),
-    hit_count: (spot) => spot.hits,
-    resolved: (spot) => spot.resolved,
-    page: (spot) => spot.page,
-  }, { sortedBy: { column: 'hit_count', descending: true } });
+  return rowSource(
+    'mmu_hotspots',
+    log.hotSpots(),
+    {
+      memory_page: (spot) => '0x' + BigInt.asUintN(64, spot.page).toString(16),
+      fault_type: (spot) => causeName(spot.cause).toUpperCase().replaceAll(/[ -]/g, '_'),
+      hit_count: (spot) => spot.hits,
+      resolved: (spot) => spot.resolved,
+      page: (spot) => spot.page,
+    },
+    { sortedBy: { column: 'hit_count', descending: true } },
+  );
 }

@@ -11,7 +11,12 @@ export function causeName(code: number): string {
 }
 
 /** The page fault ring, one row per record. identify helps with contexts that were drained before a kernel was known. */
-export function pageFaults(ring: RingReader, log: FaultLog, request: ScanRequest, identify?: IdentifyContext): RowSource {
+export function pageFaults(
+  ring: RingReader,
+  log: FaultLog,
+  request: ScanRequest,
+  identify?: IdentifyContext,
+): RowSource {
   const half = (item: number, offset: number) => ring.words[item + (offset >>> 2)]!;
   const cause = (item: number) => half(item, record.cause) & 0xffff;
   const priv = (item: number) => (half(item, record.priv) >>> ((record.priv & 3) * 8)) & 0xff;
@@ -32,37 +37,42 @@ export function pageFaults(ring: RingReader, log: FaultLog, request: ScanRequest
     return known;
   };
   const page = copyField(ring, record.physicalPage);
-  return rowSource('page_faults', ringRecords(ring, request), {
-    seq: (item) => signedField(ring, item, record.seq),
-    instret: (item) => signedField(ring, item, record.instret),
-    cause: (item) => causeName(cause(item)),
-    scause: cause,
-    fault_addr: (item) => signedField(ring, item, record.tval),
-    pc: (item) => signedField(ring, item, record.pc),
-    priv: (item) => privilegeName(priv(item)),
-    pid,
-    satp: (item) => signedField(ring, item, record.satp),
-    physical_page: (item) => (unresolved(item) ? null : signedField(ring, item, record.physicalPage)),
-  }, {
-    sortedBy: { column: 'seq', descending: request.order?.descending ?? false },
-    direct: {
-      seq: copyField(ring, record.seq),
-      instret: copyField(ring, record.instret),
-      cause: copyText(causeName, cause),
-      scause: (item, writer, slot) => writer.setWords(slot, cause(item), 0),
-      fault_addr: copyField(ring, record.tval),
-      pc: copyField(ring, record.pc),
-      priv: copyText(privilegeName, priv),
-      pid: (item, writer, slot) => {
-        const known = pid(item);
-        if (known === null) writer.setNull(slot);
-        else writer.setWords(slot, known, 0);
-      },
-      satp: copyField(ring, record.satp),
-      physical_page: (item, writer, slot) => {
-        if (unresolved(item)) writer.setNull(slot);
-        else page(item, writer, slot);
+  return rowSource(
+    'page_faults',
+    ringRecords(ring, request),
+    {
+      seq: (item) => signedField(ring, item, record.seq),
+      instret: (item) => signedField(ring, item, record.instret),
+      cause: (item) => causeName(cause(item)),
+      scause: cause,
+      fault_addr: (item) => signedField(ring, item, record.tval),
+      pc: (item) => signedField(ring, item, record.pc),
+      priv: (item) => privilegeName(priv(item)),
+      pid,
+      satp: (item) => signedField(ring, item, record.satp),
+      physical_page: (item) => (unresolved(item) ? null : signedField(ring, item, record.physicalPage)),
+    },
+    {
+      sortedBy: { column: 'seq', descending: request.order?.descending ?? false },
+      direct: {
+        seq: copyField(ring, record.seq),
+        instret: copyField(ring, record.instret),
+        cause: copyText(causeName, cause),
+        scause: (item, writer, slot) => writer.setWords(slot, cause(item), 0),
+        fault_addr: copyField(ring, record.tval),
+        pc: copyField(ring, record.pc),
+        priv: copyText(privilegeName, priv),
+        pid: (item, writer, slot) => {
+          const known = pid(item);
+          if (known === null) writer.setNull(slot);
+          else writer.setWords(slot, known, 0);
+        },
+        satp: copyField(ring, record.satp),
+        physical_page: (item, writer, slot) => {
+          if (unresolved(item)) writer.setNull(slot);
+          else page(item, writer, slot);
+        },
       },
     },
-  });
+  );
 }

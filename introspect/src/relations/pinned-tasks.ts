@@ -4,7 +4,12 @@ import type { TaskList } from '../kernel/task-list.js';
 import type { ScanRequest } from '../scan/row-source.js';
 
 /** Process leaders that the quals leave possible: looked up when pids or addresses are named, else all. */
-export function* pinnedTasks(kernel: Kernel, tasks: TaskList, request: ScanRequest, pidColumn = 'pid'): Generator<Task> {
+export function* pinnedTasks(
+  kernel: Kernel,
+  tasks: TaskList,
+  request: ScanRequest,
+  pidColumn = 'pid',
+): Generator<Task> {
   const leaders = tasks.leaders(request.budget);
   const pin = request.pin(pidColumn);
   if (pin.values) {

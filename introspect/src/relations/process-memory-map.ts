@@ -27,25 +27,30 @@ export function processMemoryMap(kernel: Kernel, request: ScanRequest): RowSourc
     }
   }
   const inodeOf = ({ area }: MappedArea) => (area.file === 0 ? 0 : files.inode(area.file));
-  return rowSource('process_memory_map', all(), {
-    pid: (item) => item.pid,
-    start: (item) => item.area.start,
-    end: (item) => item.area.end,
-    permissions: (item) => areas.permissions(item.area),
-    offset: (item) => areas.offset(item.area),
-    device: (item) => {
-      const inode = inodeOf(item);
-      return inode === 0 ? '00:00' : formatDevice(files.device(inode));
+  return rowSource(
+    'process_memory_map',
+    all(),
+    {
+      pid: (item) => item.pid,
+      start: (item) => item.area.start,
+      end: (item) => item.area.end,
+      permissions: (item) => areas.permissions(item.area),
+      offset: (item) => areas.offset(item.area),
+      device: (item) => {
+        const inode = inodeOf(item);
+        return inode === 0 ? '00:00' : formatDevice(files.device(inode));
+      },
+      inode: (item) => {
+        const inode = inodeOf(item);
+        return inode === 0 ? 0 : files.inodeNumber(inode);
+      },
+      path: (item) => areas.path(item.mm, item.area),
+      pseudo: (item) => (item.area.file === 0 ? 1 : 0),
+      flags: (item) => areas.flags(item.area),
+      vma_addr: (item) => item.area.address,
     },
-    inode: (item) => {
-      const inode = inodeOf(item);
-      return inode === 0 ? 0 : files.inodeNumber(inode);
-    },
-    path: (item) => areas.path(item.mm, item.area),
-    pseudo: (item) => (item.area.file === 0 ? 1 : 0),
-    flags: (item) => areas.flags(item.area),
-    vma_addr: (item) => item.area.address,
-  }, { sortedBy: { column: 'pid', descending: false } });
+    { sortedBy: { column: 'pid', descending: false } },
+  );
 }
 
 function formatDevice(device: number): string {

@@ -25,19 +25,24 @@ export function processOpenFiles(kernel: Kernel, request: ScanRequest): RowSourc
       for (const entry of files.descriptors(task.files, request.budget, fd)) yield { pid, ...entry };
     }
   }
-  return rowSource('process_open_files', all(), {
-    pid: (item) => item.pid,
-    fd: (item) => item.fd,
-    path: (item) => paths.ofPath(files.pathOf(item.file)) ?? '',
-    type: (item) => files.typeName(files.inode(item.file)),
-    pos: (item) => files.position(item.file),
-    flags: (item) => files.flags(item.file),
-    mode: (item) => files.mode(files.inode(item.file)),
-    inode: (item) => files.inodeNumber(files.inode(item.file)),
-    device: (item) => {
-      const { major, minor } = deviceNumbers(files.device(files.inode(item.file)));
-      return `${major}:${minor}`;
+  return rowSource(
+    'process_open_files',
+    all(),
+    {
+      pid: (item) => item.pid,
+      fd: (item) => item.fd,
+      path: (item) => paths.ofPath(files.pathOf(item.file)) ?? '',
+      type: (item) => files.typeName(files.inode(item.file)),
+      pos: (item) => files.position(item.file),
+      flags: (item) => files.flags(item.file),
+      mode: (item) => files.mode(files.inode(item.file)),
+      inode: (item) => files.inodeNumber(files.inode(item.file)),
+      device: (item) => {
+        const { major, minor } = deviceNumbers(files.device(files.inode(item.file)));
+        return `${major}:${minor}`;
+      },
+      file_addr: (item) => item.file,
     },
-    file_addr: (item) => item.file,
-  }, { sortedBy: { column: 'pid', descending: false } });
+    { sortedBy: { column: 'pid', descending: false } },
+  );
 }

@@ -1,5 +1,6 @@
 /** Reads and direct writes of record fields, shared by the relations over rings. */
 import type { DirectWrite } from '../scan/row-source.js';
+import { encodeText, type EncodedText } from '../server/row-writer.js';
 import type { RingReader } from '../telemetry/ring-reader.js';
 
 /** A signed 64-bit field: a number while it is a safe integer, else a bigint. */
@@ -16,16 +17,14 @@ export function copyField(ring: RingReader, offset: number): DirectWrite {
   return (item, writer, slot) => writer.setWords(slot, ring.words[item + word]!, ring.words[item + word + 1]!);
 }
 
-const encoder = new TextEncoder();
-
-/** Writes one of a fixed set of texts. */
-export function copyText<T extends number>(texts: (key: T) => string, key: (item: number) => T): DirectWrite {
-  const encoded = new Map<T, Uint8Array>();
+/** Writes one of a small set of texts; each is encoded once. */
+export function copyText(texts: (key: number) => string, key: (item: number) => number): DirectWrite {
+  const encoded = new Map<number, EncodedText>();
   return (item, writer, slot) => {
     const which = key(item);
-    let bytes = encoded.get(which);
-    if (!bytes) encoded.set(which, (bytes = encoder.encode(texts(which))));
-    writer.setTextBytes(slot, bytes);
+    let text = encoded.get(which);
+    if (!text) encoded.set(which, (text = encodeText(texts(which))));
+    writer.setEncoded(slot, text);
   };
 }
 

@@ -25,7 +25,7 @@ export function* ringRecords(ring: RingReader, request: ScanRequest): Generator<
 
 function* forward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {
   let size = firstChunk;
-  for (let at = low; at <= high; ) {
+  for (let at = low; at <= high;) {
     const chunk = ring.read(at, Math.min(size, high - at + 1));
     if (chunk.count === 0) return;
     budget.take(chunk.count);
@@ -38,7 +38,7 @@ function* forward(ring: RingReader, low: number, high: number, budget: Budget): 
 
 function* backward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {
   let size = firstChunk;
-  for (let end = high; end >= low; ) {
+  for (let end = high; end >= low;) {
     const start = Math.max(low, end - size + 1);
     const chunk = ring.read(start, end - start + 1);
     const last = chunk.first + chunk.count - 1;

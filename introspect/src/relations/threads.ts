@@ -11,25 +11,31 @@ export function threads(kernel: Kernel, request: ScanRequest, hart: HartState | 
   const tasks = kernel.decoder(TaskList);
   const current = hart ? kernel.decoder(CurrentTask).address(hart, request.budget) : undefined;
   function* all(): Generator<Task> {
-    for (const leader of pinnedTasks(kernel, tasks, request, 'tgid')) yield* tasks.threads(leader.address, request.budget);
+    for (const leader of pinnedTasks(kernel, tasks, request, 'tgid'))
+      yield* tasks.threads(leader.address, request.budget);
   }
-  return rowSource('threads', all(), {
-    tid: (task) => task.pid,
-    tgid: (task) => task.tgid,
-    comm: (task) => task.comm,
-    state: (task) => task.state,
-    cpu: (task) => task.cpu,
-    prio: (task) => task.prio,
-    policy: (task) => task.policy,
-    utime_ns: (task) => task.utimeNs,
-    stime_ns: (task) => task.stimeNs,
-    nvcsw: (task) => task.voluntarySwitches,
-    nivcsw: (task) => task.involuntarySwitches,
-    start_time_ns: (task) => task.startNs,
-    kthread: (task) => task.kthread,
-    current: (task) => task.address === current,
-    task_addr: (task) => task.address,
-    stack: (task) => task.stack || null,
-    quality: (task) => task.quality,
-  }, { note: (task, reason) => task.note(reason), quality: 'quality' });
+  return rowSource(
+    'threads',
+    all(),
+    {
+      tid: (task) => task.pid,
+      tgid: (task) => task.tgid,
+      comm: (task) => task.comm,
+      state: (task) => task.state,
+      cpu: (task) => task.cpu,
+      prio: (task) => task.prio,
+      policy: (task) => task.policy,
+      utime_ns: (task) => task.utimeNs,
+      stime_ns: (task) => task.stimeNs,
+      nvcsw: (task) => task.voluntarySwitches,
+      nivcsw: (task) => task.involuntarySwitches,
+      start_time_ns: (task) => task.startNs,
+      kthread: (task) => task.kthread,
+      current: (task) => task.address === current,
+      task_addr: (task) => task.address,
+      stack: (task) => task.stack || null,
+      quality: (task) => task.quality,
+    },
+    { note: (task, reason) => task.note(reason), quality: 'quality' },
+  );
 }

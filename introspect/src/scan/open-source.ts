@@ -110,7 +110,8 @@ function openGuest(relation: RelationName, open: GuestRelation, { view, request 
 
 async function openPageFaults({ machine, view, request, reads }: SourceContext): Promise<RowSource> {
   const link = view ? view.link : await linkOf(machine);
-  const kernel = view && reads('pid') ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
+  const kernel =
+    view && reads('pid') ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
   link.drain(kernel);
   const identify = kernel && reads('pid') ? identifyContext(kernel) : undefined;
   return pageFaults(link.mapping.telemetry.ring('pageFaults'), link.faults, request, identify);

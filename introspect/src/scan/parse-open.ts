@@ -65,7 +65,11 @@ function flag(fields: PayloadReader): boolean {
 }
 
 function parseSort(fields: PayloadReader, relation: CatalogueRelation): OpenRequest['sort'] {
-  const keys = list(fields, 1, () => ({ column: column(fields, relation), descending: flag(fields), nullsFirst: flag(fields) }));
+  const keys = list(fields, 1, () => ({
+    column: column(fields, relation),
+    descending: flag(fields),
+    nullsFirst: flag(fields),
+  }));
   const key = keys[0];
   if (!key) return undefined;
   const declared = relation.orders.some((order) => order.column === key.column && order.descending === key.descending);

@@ -137,7 +137,9 @@ function pinCompare(operator: Operator, value: Value): Pin {
 
 function intersect(a: Pin, b: Pin): Pin {
   const values =
-    a.values && b.values ? a.values.filter((value) => b.values!.some((other) => same(value, other))) : (a.values ?? b.values);
+    a.values && b.values
+      ? a.values.filter((value) => b.values!.some((other) => same(value, other)))
+      : (a.values ?? b.values);
   return { values, low: Math.max(a.low, b.low), high: Math.min(a.high, b.high) };
 }
 

@@ -52,7 +52,10 @@ export function relationNamed(name: string): CatalogueRelation | undefined {
 
 /** Puts readers by column name into catalogue order; the types hold them to the generated row. */
 export function rowSource<Name extends RelationName, Item>(
-  name: Name, items: Iterable<Item>, readers: ColumnReaders<Name, Item>, options: SourceOptions<Item> = {},
+  name: Name,
+  items: Iterable<Item>,
+  readers: ColumnReaders<Name, Item>,
+  options: SourceOptions<Item> = {},
 ): RowSource {
   const { columns } = byName.get(name)!;
   const table = readers as unknown as Record<string, (item: unknown) => Value>;
@@ -62,7 +65,10 @@ export function rowSource<Name extends RelationName, Item>(
   if (quality) source.qualityColumn = columns.findIndex((column) => column.name === quality);
   if (direct) source.direct = columns.map((column) => direct[column.name]);
   if (sortedBy) {
-    source.sortedBy = { column: columns.findIndex((column) => column.name === sortedBy.column), descending: sortedBy.descending };
+    source.sortedBy = {
+      column: columns.findIndex((column) => column.name === sortedBy.column),
+      descending: sortedBy.descending,
+    };
   }
   return source;
 }

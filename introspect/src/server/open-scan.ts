@@ -10,7 +10,12 @@ import { ScanTask } from './scan-task.js';
 import type { HeldView } from './session.js';
 
 /** Opens a view for this scan alone when the client brought none and the relation needs one. */
-export async function openScan(open: OpenRequest, request: bigint, machines: Machines, held: HeldView | undefined): Promise<ScanTask> {
+export async function openScan(
+  open: OpenRequest,
+  request: bigint,
+  machines: Machines,
+  held: HeldView | undefined,
+): Promise<ScanTask> {
   const startedNs = process.hrtime.bigint();
   const { relation, qual, sort } = open;
   const columnNamed = (name: string) => relation.columns.findIndex((column) => column.name === name);
@@ -21,7 +26,10 @@ export async function openScan(open: OpenRequest, request: bigint, machines: Mac
   const budget = new Budget(budgetOf(relation.name));
   try {
     const source = await openSource(relation.name, {
-      machines, machine, view: hold?.view, reads,
+      machines,
+      machine,
+      view: hold?.view,
+      reads,
       request: {
         budget,
         pin: (column) => pinColumn(qual, columnNamed(column)),
@@ -30,7 +38,14 @@ export async function openScan(open: OpenRequest, request: bigint, machines: Mac
     });
     const plan = { relation, columns: open.columns, test: compileQual(qual), sort, limit: open.limit };
     const types = open.columns.map((column) => relation.columns[column]!.type);
-    return new ScanTask({ request, cursor: new Cursor(plan, source, budget), types, credit: open.credit, startedNs, hold });
+    return new ScanTask({
+      request,
+      cursor: new Cursor(plan, source, budget),
+      types,
+      credit: open.credit,
+      startedNs,
+      hold,
+    });
   } catch (error) {
     if (hold?.owned) hold.machine.closeView(hold.view);
     throw error;
@@ -38,7 +53,8 @@ export async function openScan(open: OpenRequest, request: bigint, machines: Mac
 }
 
 async function ownView(
-  machine: Machine | undefined, needed: boolean,
+  machine: Machine | undefined,
+  needed: boolean,
 ): Promise<{ machine: Machine; view: MachineView; owned: boolean } | undefined> {
   if (!machine || !needed) return undefined;
   return { machine, view: await machine.openView(), owned: true };

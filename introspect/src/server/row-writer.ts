@@ -14,6 +14,19 @@ const targetBytes = 64 * 1024;
 /** Rows of the widest relation are far smaller; text can make one larger, up to the frame limit. */
 const initialBytes = frameHeader.size + targetBytes + 4096;
 
+/** A text as it stands in a row: the gap, then the bytes, padded to whole words. */
+export interface EncodedText {
+  words: Uint32Array;
+  length: number;
+}
+
+export function encodeText(text: string): EncodedText {
+  const bytes = Buffer.from(text, 'utf8');
+  const words = new Uint32Array(1 + Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes, 4);
+  return { words, length: bytes.length };
+}
+
 export class RowWriter {
   readonly #types: readonly ColumnType[];
   readonly #bitmapWords: number;
@@ -63,7 +76,8 @@ export class RowWriter {
   #reserve(bytes: number): void {
     const needed = this.#end + bytes + 8;
     if (needed <= this.#buffer.length) return;
-    if (needed > frameHeader.size + maxFrameBytes) throw introspectError('internal', 'a row is larger than a frame can hold');
+    if (needed > frameHeader.size + maxFrameBytes)
+      throw introspectError('internal', 'a row is larger than a frame can hold');
     const larger = Math.min(Math.max(needed, this.#buffer.length * 2), frameHeader.size + maxFrameBytes + 8);
     const bytesSoFar = this.#buffer;
     this.#buffer = Buffer.from(new ArrayBuffer(Math.ceil(larger / 8) * 8));
@@ -113,13 +127,15 @@ export class RowWriter {
     return true;
   }
 
-  /** UTF-8 bytes that are known to be sound. */
-  setTextBytes(slot: number, bytes: Uint8Array): void {
-    this.#reserve(4 + bytes.length + 8);
-    const start = this.#end + 4;
-    const buffer = this.#buffer;
-    for (let i = 0; i < bytes.length; i++) buffer[start + i] = bytes[i]!;
-    this.#finishText(slot, start, bytes.length);
+  /** A text made by encodeText(), copied by words. */
+  setEncoded(slot: number, text: EncodedText): void {
+    const { words, length } = text;
+    this.#reserve(words.length * 4 + 8);
+    const at = this.#end / 4;
+    const out = this.words;
+    for (let i = 0; i < words.length; i++) out[at + i] = words[i]!;
+    this.setWords(slot, this.#end - this.#row, length);
+    this.#end += words.length * 4;
   }
 
   /** Text starts after a 4-byte gap, which the reader turns into a varlena header. */

@@ -53,7 +53,11 @@ export class ScanTask {
     }
     if (this.#more) return 'more';
     const elapsed = process.hrtime.bigint() - this.#options.startedNs;
-    const done = new FrameWriter().u64(BigInt(cursor.sent)).u64(BigInt(cursor.examined)).u64(elapsed).u32(cursor.cut ? cutFlag : 0);
+    const done = new FrameWriter()
+      .u64(BigInt(cursor.sent))
+      .u64(BigInt(cursor.examined))
+      .u64(elapsed)
+      .u32(cursor.cut ? cutFlag : 0);
     send(done.frame(frameType.done, this.request));
     return 'done';
   }

@@ -15,7 +15,11 @@ export async function schemaAnswer(machine: string, machines: Machines, request:
 function writeRelation(out: FrameWriter, relation: CatalogueRelation, rows: number): void {
   out.text(relation.name).text(relation.doc).f64(rows).u16(relation.columns.length);
   for (const column of relation.columns) {
-    out.text(column.name).u8(columnType[column.type]).u8(column.nullable ? 1 : 0).text(column.doc);
+    out
+      .text(column.name)
+      .u8(columnType[column.type])
+      .u8(column.nullable ? 1 : 0)
+      .text(column.doc);
   }
   out.u16(relation.keys.length);
   for (const key of relation.keys) {
@@ -34,7 +38,12 @@ async function liveEstimates(machine: string, machines: Machines): Promise<Parti
       const { oldest, committed } = mapping.telemetry.ring(ring).extent();
       return Math.max(1, committed - oldest);
     };
-    return { page_faults: held('pageFaults'), traps: held('traps'), console: held('console'), machines: machines.names().length };
+    return {
+      page_faults: held('pageFaults'),
+      traps: held('traps'),
+      console: held('console'),
+      machines: machines.names().length,
+    };
   } catch (error) {
     if (error instanceof IntrospectError) return {};
     throw error;

@@ -118,7 +118,8 @@ export class Session {
   }
 
   #greet(frame: Frame, fields: PayloadReader): void {
-    if (frame.type !== frameType.hello || fields.u32() !== helloMagic) throw introspectError('protocol', 'the first frame has to be HELLO');
+    if (frame.type !== frameType.hello || fields.u32() !== helloMagic)
+      throw introspectError('protocol', 'the first frame has to be HELLO');
     const [low, high] = [fields.u16(), fields.u16()];
     fields.text();
     fields.end();
@@ -159,7 +160,13 @@ export class Session {
       fields.end();
       return async () => {
         const { metNow, condition: hartWords } = await resolveCondition(this.#machines.get(machine), condition);
-        this.#answer(request, new FrameWriter().u8(metNow ? 1 : 0).text(hartWords).frame(frameType.resolved, request));
+        this.#answer(
+          request,
+          new FrameWriter()
+            .u8(metNow ? 1 : 0)
+            .text(hartWords)
+            .frame(frameType.resolved, request),
+        );
       };
     }
     fields.end();
@@ -264,7 +271,8 @@ export class Session {
   /** Sends ERROR; protocol errors end the connection too. */
   #fail(request: bigint, error: unknown): void {
     const told = toIntrospectError(error);
-    if (told.code === 'internal') this.#log(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    if (told.code === 'internal')
+      this.#log(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     if (this.#ended) return;
     const frame = new FrameWriter().ascii(told.sqlstate).text(told.message).text(told.detail).text(told.hint);
     this.#send(frame.frame(frameType.error, request));
@@ -286,7 +294,8 @@ function cancelled(): IntrospectError {
 
 function toIntrospectError(error: unknown): IntrospectError {
   if (error instanceof IntrospectError) return error;
-  if (error instanceof LayoutError) return introspectError('layout', 'this kernel lacks what the relation needs', '', error.message);
+  if (error instanceof LayoutError)
+    return introspectError('layout', 'this kernel lacks what the relation needs', '', error.message);
   const message = error instanceof Error ? error.message : String(error);
   return introspectError('internal', `internal error of the introspection service: ${message}`);
 }

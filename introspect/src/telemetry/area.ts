@@ -1,7 +1,14 @@
 /** The telemetry area of one machine, mapped read-only; checked against the layout this service was built for. */
 import { introspectError } from '../errors.js';
 import {
-  counterSlots, counters, hartSnapshot, rings, sectionOffsets, telemetryHeader, telemetryLayoutHash, telemetryMagic,
+  counterSlots,
+  counters,
+  hartSnapshot,
+  rings,
+  sectionOffsets,
+  telemetryHeader,
+  telemetryLayoutHash,
+  telemetryMagic,
 } from '../gen/telemetry.js';
 import { native } from '../machine/native.js';
 import { decodeHart, type HartState } from './hart.js';
@@ -19,10 +26,14 @@ export class TelemetryArea {
     this.#area = area;
     const smallest = sectionOffsets.counters + counterSlots * 8;
     if (area.byteLength < smallest || this.#header(telemetryHeader.magic) !== telemetryMagic) {
-      throw introspectError('machineUnreachable', 'the machine\'s telemetry area is not one');
+      throw introspectError('machineUnreachable', "the machine's telemetry area is not one");
     }
     if (this.#header(telemetryHeader.layoutHash) !== telemetryLayoutHash) {
-      throw introspectError('machineUnreachable', 'the machine\'s daemon is of another version than the service', 'restart both');
+      throw introspectError(
+        'machineUnreachable',
+        "the machine's daemon is of another version than the service",
+        'restart both',
+      );
     }
   }
 

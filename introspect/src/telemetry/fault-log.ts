@@ -152,7 +152,9 @@ export class FaultLog {
       const waiting = merged.get(key);
       merged.set(key, waiting ? { ...spot, hits: spot.hits + waiting.hits } : spot);
     }
-    return [...merged.values()].sort((a, b) => b.hits - a.hits || (a.page < b.page ? -1 : a.page > b.page ? 1 : a.cause - b.cause));
+    return [...merged.values()].sort(
+      (a, b) => b.hits - a.hits || (a.page < b.page ? -1 : a.page > b.page ? 1 : a.cause - b.cause),
+    );
   }
 }
 
@@ -163,5 +165,11 @@ function addUnresolved(spots: Map<string, HotSpot>, words: Uint32Array): void {
   const key = `${high}:${low}:${cause}:0`;
   const known = spots.get(key);
   if (known) known.hits++;
-  else spots.set(key, { page: BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low >>> 0)), cause, resolved: false, hits: 1 });
+  else
+    spots.set(key, {
+      page: BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low >>> 0)),
+      cause,
+      resolved: false,
+      hits: 1,
+    });
 }

@@ -21,14 +21,19 @@ export function cpuTemperature(): number | null {
 
 function fromThermalZones(): number | null {
   const zones = list(thermalFolder).filter((name) => name.startsWith('thermal_zone'));
-  const typed = zones.map((name) => ({ folder: `${thermalFolder}/${name}`, type: read(`${thermalFolder}/${name}/type`) ?? '' }));
+  const typed = zones.map((name) => ({
+    folder: `${thermalFolder}/${name}`,
+    type: read(`${thermalFolder}/${name}/type`) ?? '',
+  }));
   typed.sort((a, b) => Number(preferredZones.test(b.type)) - Number(preferredZones.test(a.type)));
   return first(typed.map(({ folder }) => `${folder}/temp`));
 }
 
 function fromHwmon(): number | null {
   const files = list(hwmonFolder).flatMap((chip) =>
-    list(`${hwmonFolder}/${chip}`).filter((name) => /^temp\d+_input$/.test(name)).map((name) => `${hwmonFolder}/${chip}/${name}`),
+    list(`${hwmonFolder}/${chip}`)
+      .filter((name) => /^temp\d+_input$/.test(name))
+      .map((name) => `${hwmonFolder}/${chip}/${name}`),
   );
   return first(files);
 }

@@ -7,16 +7,21 @@ import type { AddressSpace } from '../../memory/address-space.js';
 import type { Budget } from '../../memory/budget.js';
 
 const nodeAlignment = 256;
-/** enum maple_type */
+/** enum maple_type; 2 is range64, laid out like a leaf. */
 const leaf64 = 1;
-const range64 = 2;
 const arange64 = 3;
 const range64Slots = 16;
 const arange64Slots = 10;
 const deepest = 16;
 
 /** Entries between low and high (inclusive bounds on the index), empty slots left out. */
-export function* walkMapleTree(space: AddressSpace, root: Gva, budget: Budget, low = 0, high = Infinity): Generator<Gva> {
+export function* walkMapleTree(
+  space: AddressSpace,
+  root: Gva,
+  budget: Budget,
+  low = 0,
+  high = Infinity,
+): Generator<Gva> {
   if (root === 0) return;
   if (!isNode(root)) {
     yield root;
@@ -31,7 +36,14 @@ function isNode(entry: Gva): boolean {
 }
 
 function* walkNode(
-  space: AddressSpace, entry: Gva, budget: Budget, min: number, max: number, low: number, high: number, depth: number,
+  space: AddressSpace,
+  entry: Gva,
+  budget: Budget,
+  min: number,
+  max: number,
+  low: number,
+  high: number,
+  depth: number,
 ): Generator<Gva> {
   budget.take();
   const node = entry - (entry & (nodeAlignment - 1));
