@@ -68,6 +68,7 @@ export class FrameWriter {
   #buffer: Buffer = Buffer.alloc(256);
   #end: number = frameHeader.size;
 
+  /** Where the next `size` bytes go. To be called before #buffer is looked at: it may replace it. */
   #room(size: number): number {
     const at = this.#end;
     if (at + size > this.#buffer.length) {
@@ -80,33 +81,40 @@ export class FrameWriter {
   }
 
   u8(value: number): this {
-    this.#buffer.writeUInt8(value, this.#room(1));
+    const at = this.#room(1);
+    this.#buffer.writeUInt8(value, at);
     return this;
   }
   u16(value: number): this {
-    this.#buffer.writeUInt16LE(value, this.#room(2));
+    const at = this.#room(2);
+    this.#buffer.writeUInt16LE(value, at);
     return this;
   }
   u32(value: number): this {
-    this.#buffer.writeUInt32LE(value, this.#room(4));
+    const at = this.#room(4);
+    this.#buffer.writeUInt32LE(value, at);
     return this;
   }
   u64(value: bigint): this {
-    this.#buffer.writeBigUInt64LE(BigInt.asUintN(64, value), this.#room(8));
+    const at = this.#room(8);
+    this.#buffer.writeBigUInt64LE(BigInt.asUintN(64, value), at);
     return this;
   }
   f64(value: number): this {
-    this.#buffer.writeDoubleLE(value, this.#room(8));
+    const at = this.#room(8);
+    this.#buffer.writeDoubleLE(value, at);
     return this;
   }
   ascii(value: string): this {
-    this.#buffer.write(value, this.#room(value.length), 'latin1');
+    const at = this.#room(value.length);
+    this.#buffer.write(value, at, 'latin1');
     return this;
   }
   text(value: string): this {
     const bytes = Buffer.from(value.replaceAll('\0', '\ufffd'), 'utf8');
     this.u32(bytes.length);
-    bytes.copy(this.#buffer, this.#room(bytes.length));
+    const at = this.#room(bytes.length);
+    bytes.copy(this.#buffer, at);
     return this;
   }
 
