@@ -68,7 +68,7 @@ struct client {
   struct frame *spare;
   int nspare;
   struct request *requests;
-  int pins;              /* views that live on it */
+  int pins; /* views that live on it */
 };
 
 /* The cached connection to `path`, opened and greeted if need be (08001 when that fails within the timeout).
@@ -81,8 +81,8 @@ extern struct client *client_open(const char *path, const char *who, const char 
 extern void client_discard(struct client *client);
 static inline bool client_is_open(const struct client *client) { return client->socket != PGINVALID_SOCKET; }
 
-/* Before new work on a connection: answers nobody wants any more are drained for a moment; if they do not end, and
- * nothing else lives on the connection, it is closed. */
+/* Before new work on a connection: answers nobody wants any more are drained for a moment; if they do not
+ * end, and nothing else lives on the connection, it is closed. */
 extern void client_drain(struct client *client);
 
 /* Starts a request: appends header and payload to the output and sends what the socket takes; never waits. */
@@ -101,7 +101,7 @@ extern void client_post(struct client *client, uint8_t type, const char *payload
 /* Closes; its requests turn lost. */
 extern void client_close(struct client *client);
 /* Closes, then raises 08P01. */
-extern void client_protocol_error(struct client *client, const char *message) pg_attribute_noreturn();
+_Noreturn extern void client_protocol_error(struct client *client, const char *message);
 
 /* The answer to a request of one frame; `payload` is palloc'd. */
 struct answer {
@@ -118,7 +118,7 @@ extern struct answer client_ask(struct client *client, enum request_kind kind, u
 extern struct answer client_call(struct client *client, uint8_t type, const char *payload, size_t length,
                                  uint8_t expected);
 /* Raises an ERROR frame, after giving it back. */
-extern void client_raise(struct client *client, struct frame *frame) pg_attribute_noreturn();
+_Noreturn extern void client_raise(struct client *client, struct frame *frame);
 
 /* At the end of a transaction: closes connections of client_open that are left. */
 extern void client_end_of_transaction(void);

@@ -15,6 +15,9 @@
 #include "storage/procarray.h"
 #include "utils/pg_locale.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 #if PG_VERSION_NUM < 170000
 #include "storage/sinvaladt.h"
 #endif
@@ -29,14 +32,17 @@
 #endif
 StaticAssertDecl(SIZEOF_DATUM == 8, "rows become Datums in place: 64-bit servers only");
 
-static inline uint32 compat_wait_event(const char *name) {
+/* The id of a named wait event; looked up once at each place that waits. */
 #if PG_VERSION_NUM >= 170000
-  return WaitEventExtensionNew(name);
+#define compat_wait_event(name)                                                                              \
+  ({                                                                                                         \
+    static uint32 wait_event_;                                                                               \
+    if (wait_event_ == 0) wait_event_ = WaitEventExtensionNew(name);                                         \
+    wait_event_;                                                                                             \
+  })
 #else
-  (void)name;
-  return PG_WAIT_EXTENSION;
+#define compat_wait_event(name) PG_WAIT_EXTENSION
 #endif
-}
 
 /* A wait event set that lives as long as the session. */
 static inline WaitEventSet *compat_create_wait_event_set(int nevents) {

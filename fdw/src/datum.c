@@ -4,6 +4,7 @@
 #include "datatype/timestamp.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "src/compat.h"
 #include "src/error.h"
 
 static void bad_row(struct scan *scan, const char *what) {

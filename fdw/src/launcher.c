@@ -53,10 +53,10 @@ static void launch(struct ward *ward, Oid database) {
   worker.bgw_restart_time = BGW_NEVER_RESTART;
   worker.bgw_main_arg = ObjectIdGetDatum(database);
   worker.bgw_notify_pid = MyProcPid;
-  strlcpy(worker.bgw_library_name, "linuxsql", sizeof worker.bgw_library_name);
-  strlcpy(worker.bgw_function_name, ward->main, sizeof worker.bgw_function_name);
-  strlcpy(worker.bgw_name, ward->name, BGW_MAXLEN);
-  strlcpy(worker.bgw_type, ward->name, BGW_MAXLEN);
+  snprintf(worker.bgw_library_name, sizeof worker.bgw_library_name, "%s", "linuxsql");
+  snprintf(worker.bgw_function_name, sizeof worker.bgw_function_name, "%s", ward->main);
+  snprintf(worker.bgw_name, BGW_MAXLEN, "%s", ward->name);
+  snprintf(worker.bgw_type, BGW_MAXLEN, "%s", ward->name);
   if (!RegisterDynamicBackgroundWorker(&worker, &ward->handle)) {
     ward->handle = NULL;
     ereport(LOG,

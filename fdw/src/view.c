@@ -88,7 +88,7 @@ struct view *view_acquire(struct client *client, const char *machine, uint64_t s
   view->statement = serial;
   view->transaction = IsolationUsesXactSnapshot();
   view->users = 1;
-  strlcpy(view->machine, machine, sizeof view->machine);
+  snprintf(view->machine, sizeof view->machine, "%s", machine);
   dlist_push_tail(&views, &view->node);
   client->pins++;
   return view;

@@ -43,10 +43,10 @@ static void describe(BackgroundWorker *worker, const char *name, const char *mai
   worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
   worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
   worker->bgw_restart_time = 2;
-  strlcpy(worker->bgw_library_name, "linuxsql", sizeof worker->bgw_library_name);
-  strlcpy(worker->bgw_function_name, main, sizeof worker->bgw_function_name);
-  strlcpy(worker->bgw_name, name, BGW_MAXLEN);
-  strlcpy(worker->bgw_type, name, BGW_MAXLEN);
+  snprintf(worker->bgw_library_name, sizeof worker->bgw_library_name, "%s", "linuxsql");
+  snprintf(worker->bgw_function_name, sizeof worker->bgw_function_name, "%s", main);
+  snprintf(worker->bgw_name, BGW_MAXLEN, "%s", name);
+  snprintf(worker->bgw_type, BGW_MAXLEN, "%s", name);
 }
 
 void worker_initialize(void) {

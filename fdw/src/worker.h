@@ -26,8 +26,8 @@ extern bool worker_transaction(const char *doing, void (*body)(void *), void *ar
 /* Quoted schema of the extension, palloc'd; NULL if it is not installed. Needs SPI. */
 extern char *worker_extension_schema(void);
 
-extern PGDLLEXPORT void linuxsql_launcher_main(Datum argument) pg_attribute_noreturn();
-extern PGDLLEXPORT void linuxsql_supervisor_main(Datum argument) pg_attribute_noreturn();
-extern PGDLLEXPORT void linuxsql_refresh_main(Datum argument) pg_attribute_noreturn();
+_Noreturn extern PGDLLEXPORT void linuxsql_launcher_main(Datum argument);
+_Noreturn extern PGDLLEXPORT void linuxsql_supervisor_main(Datum argument);
+_Noreturn extern PGDLLEXPORT void linuxsql_refresh_main(Datum argument);
 
 #endif /* LINUXSQL_WORKER_H */

@@ -286,7 +286,9 @@ class Connection {
       return;
     }
     this.scans.set(frame.request, scan);
+    this.socket.cork();
     this.advance(frame.request, 0);
+    this.socket.uncork();
   }
 
   private makeNoise(request: bigint): void {
