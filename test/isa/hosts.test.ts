@@ -17,7 +17,7 @@ const rows = readRows();
 
 async function finalState(elf: string, host: HostName, folder: string): Promise<unknown> {
   const file = `${folder}/${host}.json`;
-  const result = await runHart(elf, host, ['--stats', file]);
+  const result = await runHart(elf, host, ['--memory', '16M', '--stats', file]);
   expect(`${host} ${result.status} ${result.stderr}`).toBe(`${host} exit 0 `);
   const stats = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   return { instret: stats['instret'], state: stats['state_sha256'] };

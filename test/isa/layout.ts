@@ -2,7 +2,9 @@
  * Addresses and runtime offsets of a generated program; the same as in runtime/layout.ld and runtime/runtime.S.
  */
 export const CODE_BASE = 0x8001_0000;
-export const DATA_BASE = 0x8100_0000;
+export const DATA_BASE = 0x8080_0000;
+/** The program's output buffer of 1 MiB; all of it fits into 16 MiB of RAM. */
+export const OUTPUT_BASE = 0x80e0_0000;
 
 /** Offsets from gp into the header of the data image. */
 export const HEADER = { flush: 0x00, dump: 0x08, exit: 0x10, outPointer: 0x20, scratch: 0x400, end: 0x800 } as const;

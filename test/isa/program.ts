@@ -3,7 +3,7 @@
  * of 64-bit words it will write, so that a differing word can be named.
  */
 import { asm, loadConstant } from './encode.js';
-import { CODE_BASE, DATA_BASE, DUMP_NAMES, DUMP_WORDS, GP, HEADER, RUNTIME, TP } from './layout.js';
+import { CODE_BASE, DATA_BASE, DUMP_NAMES, DUMP_WORDS, GP, HEADER, OUTPUT_BASE, RUNTIME, TP } from './layout.js';
 
 /** `count` records of `words.length` 64-bit words each, from stream offset `start` on. */
 export interface Output {
@@ -118,6 +118,7 @@ export class Program {
   finish(): { code: Uint8Array; data: Uint8Array } {
     this.callRuntime('exit');
     if (DATA_BASE - CODE_BASE < this.code.size) throw new Error('code image too large');
+    if (OUTPUT_BASE - DATA_BASE < this.data.size) throw new Error('data image too large');
     return { code: this.code.bytes(), data: this.data.bytes() };
   }
 }
