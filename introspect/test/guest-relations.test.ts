@@ -20,7 +20,15 @@ describe.each(['old', 'new'] as const)('the relations read a kernel laid out the
     made = new TestKernel(variant);
     const init = made.process(1, 'init', made.initTask, made.mm([[0x10000, 0x20000, 5]]));
     made.process(2, 'kthreadd', made.initTask);
-    shell = made.process(40, 'sh', init.address, made.mm([[0x10000, 0x12000, 5], [0x30000, 0x38000, 0x83]]));
+    shell = made.process(
+      40,
+      'sh',
+      init.address,
+      made.mm([
+        [0x10000, 0x12000, 5],
+        [0x30000, 0x38000, 0x83],
+      ]),
+    );
     const etc = made.dentry('etc', made.rootDentry, 0o40755);
     const passwd = made.dentry('passwd', etc);
     const mountPoint = made.dentry('mnt', made.rootDentry, 0o40755);
@@ -49,9 +57,28 @@ describe.each(['old', 'new'] as const)('the relations read a kernel laid out the
       [40, 'sh', 1, false],
     ]);
     expect(rows[2]).toMatchObject({
-      state: 'S', uid: 1000, euid: 1002, suid: 1001, gid: 7, egid: 9, sgid: 8, pgroup: 40, sid: 40, threads: 1, nice: 5,
-      resident_size: 33 * 4096, vm_rss_kb: 132, total_size: 50 * 4096, start_time: 40, user_time: 2, system_time: 4,
-      cwd: '/', root: '/', path: null, on_disk: -1, task_addr: shell.address,
+      state: 'S',
+      uid: 1000,
+      euid: 1002,
+      suid: 1001,
+      gid: 7,
+      egid: 9,
+      sgid: 8,
+      pgroup: 40,
+      sid: 40,
+      threads: 1,
+      nice: 5,
+      resident_size: 33 * 4096,
+      vm_rss_kb: 132,
+      total_size: 50 * 4096,
+      start_time: 40,
+      user_time: 2,
+      system_time: 4,
+      cwd: '/',
+      root: '/',
+      path: null,
+      on_disk: -1,
+      task_addr: shell.address,
     });
   });
 

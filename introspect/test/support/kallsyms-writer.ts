@@ -23,7 +23,7 @@ function words(values: number[]): Buffer {
 function compress(symbol: TestSymbol): Buffer {
   const bytes: number[] = [];
   const text = symbol.type + symbol.name;
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     if (text.startsWith(pair, i)) {
       bytes.push(pairToken);
       i += pair.length;
@@ -48,7 +48,9 @@ export function kallsymsTables(symbols: TestSymbol[], newOrder: boolean): Buffer
     names.push(name);
     at += name.length;
   });
-  const tokens = Array.from({ length: 256 }, (_, token) => (token === pairToken ? pair : String.fromCharCode(token || 1)));
+  const tokens = Array.from({ length: 256 }, (_, token) =>
+    token === pairToken ? pair : String.fromCharCode(token || 1),
+  );
   const tokenBytes = tokens.map((token) => Buffer.from(`${token}\0`, 'latin1'));
   const index = Buffer.alloc(512);
   let tokenAt = 0;

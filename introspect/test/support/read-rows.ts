@@ -49,12 +49,18 @@ export function readRows(
   const qual: Qual = options.qual ?? { kind: 'true' };
   const budget = new Budget(options.steps ?? 1_000_000);
   const request = { budget, pin: (column: string) => pinColumn(qual, columnIndex(name, column)), order: undefined };
-  const sort = options.sort && { column: columnIndex(name, options.sort.column), descending: options.sort.descending, nullsFirst: false };
+  const sort = options.sort && {
+    column: columnIndex(name, options.sort.column),
+    descending: options.sort.descending,
+    nullsFirst: false,
+  };
   const columns = relation.columns.map((_, i) => i);
   const plan = { relation, columns, test: compileQual(qual), sort, limit: options.limit ?? -1 };
   const cursor = new Cursor(plan, open(kernel, request), budget);
   const collector = new Collector();
   while (cursor.fill(collector as unknown as RowWriter));
-  const rows = collector.rows.map((values) => Object.fromEntries(relation.columns.map((column, i) => [column.name, values[i]!])));
+  const rows = collector.rows.map((values) =>
+    Object.fromEntries(relation.columns.map((column, i) => [column.name, values[i]!])),
+  );
   return { rows, cut: budget.cutReason };
 }

@@ -53,14 +53,32 @@ export class TestKernel {
     this.#set('cred', cred, { uid: 1000, gid: 7, suid: 1001, sgid: 8, euid: 1002, egid: 9 });
     const self = image.object('pid');
     image.u32(image.member(self, 'pid', 'numbers'), pid);
-    this.#set('signal_struct', signal, { nr_threads: 1, stime: 2_000_000n, utime: 1_000_000n, sum_sched_runtime: 6_000_000n });
+    this.#set('signal_struct', signal, {
+      nr_threads: 1,
+      stime: 2_000_000n,
+      utime: 1_000_000n,
+      sum_sched_runtime: 6_000_000n,
+    });
     image.u64(image.member(signal, 'signal_struct', 'pids') + 16, self);
     image.u64(image.member(signal, 'signal_struct', 'pids') + 24, self);
     const head = image.member(signal, 'signal_struct', 'thread_head');
     image.listHead(head);
     this.#set('task_struct', task, {
-      pid, tgid: pid, mm, active_mm: mm, signal, real_cred: cred, real_parent: parent, group_leader: task, __state: 1, prio: 120,
-      static_prio: 125, flags: mm === 0 ? 0x20_0000 : 0, start_boottime: BigInt(pid) * 1_000_000_000n, nvcsw: 3, nivcsw: 4,
+      pid,
+      tgid: pid,
+      mm,
+      active_mm: mm,
+      signal,
+      real_cred: cred,
+      real_parent: parent,
+      group_leader: task,
+      __state: 1,
+      prio: 120,
+      static_prio: 125,
+      flags: mm === 0 ? 0x20_0000 : 0,
+      start_boottime: BigInt(pid) * 1_000_000_000n,
+      nvcsw: 3,
+      nivcsw: 4,
     });
     image.text(this.#task(task, 'comm'), comm);
     image.listAdd(this.#task(this.initTask, 'tasks'), this.#task(task, 'tasks'));
@@ -93,7 +111,8 @@ export class TestKernel {
     const count = this.variant === 'old' ? 0 : btf.offset('percpu_counter', 'count');
     [10, 20, 99, 3].forEach((pages, i) => image.u64(rss + i * stride + count, pages));
     if (this.variant === 'new') {
-      for (let i = 0; i < 4; i++) image.u64(rss + i * stride + btf.offset('percpu_counter', 'counters'), image.alloc(8));
+      for (let i = 0; i < 4; i++)
+        image.u64(rss + i * stride + btf.offset('percpu_counter', 'counters'), image.alloc(8));
     }
     return mm;
   }
@@ -114,8 +133,12 @@ export class TestKernel {
     const inode = image.object('inode');
     this.#set('inode', inode, { i_mode: mode, i_sb: this.superBlock, i_ino: 100 + name.length });
     this.#set('dentry', dentry, {
-      d_parent: parent || dentry, 'd_name.name': image.newText(name), 'd_name.len': Buffer.byteLength(name), d_inode: inode,
-      d_sb: this.superBlock, 'd_hash.pprev': dentry,
+      d_parent: parent || dentry,
+      'd_name.name': image.newText(name),
+      'd_name.len': Buffer.byteLength(name),
+      d_inode: inode,
+      d_sb: this.superBlock,
+      'd_hash.pprev': dentry,
     });
     return dentry;
   }
@@ -124,8 +147,13 @@ export class TestKernel {
     const { image } = this;
     const mount = image.object('mount');
     this.#set('mount', mount, {
-      mnt_parent: parent || mount, mnt_mountpoint: mountPoint || root, 'mnt.mnt_root': root, 'mnt.mnt_sb': this.superBlock,
-      'mnt.mnt_flags': flags, mnt_devname: image.newText(source), mnt_id: 20 + source.length,
+      mnt_parent: parent || mount,
+      mnt_mountpoint: mountPoint || root,
+      'mnt.mnt_root': root,
+      'mnt.mnt_sb': this.superBlock,
+      'mnt.mnt_flags': flags,
+      mnt_devname: image.newText(source),
+      mnt_id: 20 + source.length,
     });
     return mount;
   }
@@ -138,7 +166,13 @@ export class TestKernel {
     const { image } = this;
     const file = image.object('file');
     const inode = Number(image.bytes.readBigInt64LE(image.at(image.member(dentry, 'dentry', 'd_inode'))));
-    this.#set('file', file, { 'f_path.dentry': dentry, 'f_path.mnt': this.vfsmount(mount), f_inode: inode, f_flags: 2, f_pos: 5 });
+    this.#set('file', file, {
+      'f_path.dentry': dentry,
+      'f_path.mnt': this.vfsmount(mount),
+      f_inode: inode,
+      f_flags: 2,
+      f_pos: 5,
+    });
     return file;
   }
 
@@ -153,7 +187,10 @@ export class TestKernel {
     this.#set('files_struct', holder, { fdt: table });
     const fs = image.object('fs_struct');
     for (const which of ['root', 'pwd']) {
-      this.#set('fs_struct', fs, { [`${which}.mnt`]: this.vfsmount(this.rootMount), [`${which}.dentry`]: this.rootDentry });
+      this.#set('fs_struct', fs, {
+        [`${which}.mnt`]: this.vfsmount(this.rootMount),
+        [`${which}.dentry`]: this.rootDentry,
+      });
     }
     this.setTask(task.address, { files: holder, fs });
   }
@@ -193,16 +230,31 @@ export class TestKernel {
       const length = Buffer.byteLength(line);
       const next = at + 8 + Math.ceil(length / 8) * 8;
       const desc = descs + id * btf.size('prb_desc');
-      this.#set('prb_desc', desc, { state_var: (2n << 62n) | BigInt(id), 'text_blk_lpos.begin': at, 'text_blk_lpos.next': next });
+      this.#set('prb_desc', desc, {
+        state_var: (2n << 62n) | BigInt(id),
+        'text_blk_lpos.begin': at,
+        'text_blk_lpos.next': next,
+      });
       const info = infos + id * btf.size('printk_info');
-      this.#set('printk_info', info, { seq: id, ts_nsec: id * 1000, text_len: length, facility: 1, caller_id: 1, flags: 6 << 5 });
+      this.#set('printk_info', info, {
+        seq: id,
+        ts_nsec: id * 1000,
+        text_len: length,
+        facility: 1,
+        caller_id: 1,
+        flags: 6 << 5,
+      });
       image.u64(data + at, id);
       image.text(data + at + 8, line);
       at = next;
     });
     this.#set('printk_ringbuffer', ring, {
-      'desc_ring.count_bits': 4, 'desc_ring.descs': descs, 'desc_ring.infos': infos, 'desc_ring.head_id': lines.length - 1,
-      'text_data_ring.size_bits': 12, 'text_data_ring.data': data,
+      'desc_ring.count_bits': 4,
+      'desc_ring.descs': descs,
+      'desc_ring.infos': infos,
+      'desc_ring.head_id': lines.length - 1,
+      'text_data_ring.size_bits': 12,
+      'text_data_ring.data': data,
     });
     image.u64(image.variable('prb', 8), ring);
   }
@@ -211,7 +263,8 @@ export class TestKernel {
     const { image } = this;
     const module = image.object('module');
     image.text(image.member(module, 'module', 'name'), name);
-    const part = this.variant === 'old' ? image.member(module, 'module', 'core_layout') : image.member(module, 'module', 'mem');
+    const part =
+      this.variant === 'old' ? image.member(module, 'module', 'core_layout') : image.member(module, 'module', 'mem');
     image.u64(part, imageBase - 0x10_0000);
     image.u32(part + 8, size);
     this.#set('module', module, { refcnt: 2, exit: imageBase, taints: (1 << 12) | 1 });

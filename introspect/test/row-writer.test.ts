@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { frameHeader, frameType } from '../src/gen/wire.js';
+import type { ColumnType } from '../src/gen/relations.js';
+import { encodeText, RowWriter } from '../src/server/row-writer.js';
+import { decodeRows } from './support/decode-rows.js';
+
+const types: ColumnType[] = ['int8', 'text', 'float8', 'bool', 'int4', 'text'];
+const rows = [
+  [1, 'plain', 1.5, true, -7, ''],
+  [-9223372036854775808n, 'é😀', -0.25, false, 2147483647, 'x'.repeat(100)],
+  [null, null, null, null, null, null],
+  [9007199254740993n, 'a'.repeat(70_000), Infinity, true, 0, 'tail'],
+];
+
+function write(writer: RowWriter, row: (typeof rows)[number]): void {
+  writer.beginRow();
+  row.forEach((value, slot) => writer.value(slot, value));
+  writer.endRow();
+}
+
+test('values come back from the frame as they went in', () => {
+  const writer = new RowWriter(types);
+  for (const row of rows) write(writer, row);
+  const frame = writer.take(7n);
+  expect(frame.readUInt8(frameHeader.type)).toBe(frameType.data);
+  expect(frame.readBigUInt64LE(frameHeader.request)).toBe(7n);
+  expect(frame.readUInt32LE(frameHeader.length)).toBe(frame.length - frameHeader.size);
+  const expected = rows.map((row) =>
+    row.map((value, i) => (types[i]!.startsWith('int') && value !== null ? BigInt(value as number) : value)),
+  );
+  expect(decodeRows(frame.subarray(frameHeader.size), types)).toEqual(expected);
+});
+
+test('encoded texts equal written ones', () => {
+  const writer = new RowWriter(['text', 'text']);
+  for (const text of ['', 'a', 'abcd', 'Store page fault', 'ü']) {
+    writer.beginRow();
+    writer.setText(0, text);
+    writer.setEncoded(1, encodeText(text));
+    writer.endRow();
+  }
+  for (const [written, encoded] of decodeRows(writer.take(1n).subarray(frameHeader.size), ['text', 'text']))
+    expect(encoded).toBe(written);
+});
+
+test('null bits beyond 64 columns have their own words', () => {
+  const wide = Array.from({ length: 130 }, (): ColumnType => 'int8');
+  const writer = new RowWriter(wide);
+  writer.beginRow();
+  for (let slot = 0; slot < 130; slot++) writer.value(slot, slot % 3 === 0 ? null : slot);
+  writer.endRow();
+  const [row] = decodeRows(writer.take(1n).subarray(frameHeader.size), wide);
+  expect(row).toEqual(wide.map((_, slot) => (slot % 3 === 0 ? null : BigInt(slot))));
+});
+
+test('batches start at 16 rows, double, and stay near 64 KiB', () => {
+  const writer = new RowWriter(types);
+  const sizes: number[] = [];
+  for (let batch = 0; batch < 9; batch++) {
+    while (!writer.full) write(writer, rows[0]!);
+    const count = writer.rows;
+    const frame = writer.take(1n);
+    expect(frame.length).toBeLessThanOrEqual(frameHeader.size + 64 * 1024);
+    sizes.push(count);
+  }
+  expect(sizes.slice(0, 5)).toEqual([16, 32, 64, 128, 256]);
+  expect(sizes[8]).toBe(sizes[7]);
+});
