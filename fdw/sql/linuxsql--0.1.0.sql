@@ -548,7 +548,11 @@ grant execute on function vm_proc_tree() to linuxsql_reader, linuxsql_operator;
 
 create function vm_dashboard() returns table (metric text, "value" double precision)
   language sql stable parallel unsafe begin atomic
-select c.metric, c.value from linux.counters c;
+-- What one looks at first comes first; the rest in the service's order.
+select c.metric, c.value
+from (select metric, value, row_number() over () as place from linux.counters) c
+order by array_position(array['hz', 'stat_jit_insns', 'console_bytes', 'cpu_temp', 'instret', 'guest_time_ns'], c.metric)
+         nulls last, c.place;
 end;
 comment on function vm_dashboard() is 'counters of the current machine and its host; null where a figure cannot be had here';
 revoke all on function vm_dashboard() from public;

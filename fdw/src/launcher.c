@@ -4,14 +4,18 @@
 
 #include <signal.h>
 
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
-#include "commands/dbcommands.h"
+#include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
+#include "utils/snapmgr.h"
 #include "src/option.h"
 #include "src/worker.h"
 
@@ -22,13 +26,28 @@ struct ward {
   BackgroundWorkerHandle *handle;
 };
 
+/* A sequential scan: without a database of its own, a worker may have no index of a shared catalogue at hand.
+ */
 static Oid find_database(void) {
-  Oid database;
+  Relation databases;
+  TableScanDesc scan;
+  HeapTuple row;
+  Oid found = InvalidOid;
 
   StartTransactionCommand();
-  database = get_database_oid(option_database, true);
+  (void)GetTransactionSnapshot();
+  databases = table_open(DatabaseRelationId, AccessShareLock);
+  scan = table_beginscan_catalog(databases, 0, NULL);
+  while ((row = heap_getnext(scan, ForwardScanDirection)) != NULL) {
+    Form_pg_database database = (Form_pg_database)GETSTRUCT(row);
+
+    if (database->datallowconn && strcmp(NameStr(database->datname), option_database) == 0)
+      found = database->oid;
+  }
+  table_endscan(scan);
+  table_close(databases, AccessShareLock);
   CommitTransactionCommand();
-  return database;
+  return found;
 }
 
 static bool is_running(struct ward *ward) {
