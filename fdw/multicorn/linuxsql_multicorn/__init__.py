@@ -6,16 +6,18 @@
     import foreign schema linux from server vm1 into public;
     -- or: create foreign table … server vm1 options (relation 'processes')
 
-What it cannot do that the C wrapper can: Multicorn evaluates every qual again, pushes LIMIT only without WHERE
-(multicorn2), and a wait is looked at for cancellation every 50 ms.
+What it cannot do that the C wrapper can: Multicorn evaluates every qual again, passes on no OR, pushes LIMIT only
+without WHERE (multicorn2), and a wait is looked at for cancellation every 50 ms. Errors arrive as XX000 with the real
+SQLSTATE in their text. Multicorn does not tell that a statement wants a whole row: where it names columns too, as in
+`select row_to_json(p) from processes p where p.pid = 1`, the row shows nulls for the columns not named.
 """
 from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition
-from multicorn.utils import ERROR, log_to_postgres
+from multicorn.utils import ERROR, WARNING, log_to_postgres
 
 from .frames import ConnectionLost, ServiceError
 from .gen import wire
 from .quals import encode_tree
-from .service import Service
+from .service import DONE_TRUNCATED, Service
 
 TYPE_NAMES = {
     wire.COLUMN_TYPE_BOOL: "boolean",
@@ -37,24 +39,37 @@ def service_for(options):
     """The backend's connection to the service these server or table options name."""
     path = options.get("socket")
     if not path:
-        raise ServiceError("HV00B", "option socket is missing", "", "Name the socket of the introspect service.")
+        raise ServiceError("HV00J", "option socket is missing", "", "Name the socket of the introspect service.")
     service = _services.get(path)
     if service is None or service.broken:
         service = _services[path] = Service(path)
     return service
 
 
-def forget(options):
-    """Drops a connection after a failure: its state is unknown."""
-    service = _services.pop(options.get("socket"), None)
-    if service is not None:
-        service.close()
+def note(options, failure):
+    """Drops the connection after a failure that leaves its state unknown."""
+    if failure.sqlstate[:2] == "08" or failure.sqlstate == "57014":
+        service = _services.pop(options.get("socket"), None)
+        if service is not None:
+            service.close()
+
+
+def ask(options, use):
+    """use(service), once more on a new connection if the old one had gone away in the meantime."""
+    for known in (options.get("socket") in _services, False):
+        try:
+            return use(service_for(options))
+        except ServiceError as failure:
+            note(options, failure)
+            if not (known and isinstance(failure, ConnectionLost)):
+                raise
+    raise AssertionError("unreachable")
 
 
 def machine_of(options):
     machine = options.get("machine")
     if not machine:
-        raise ServiceError("HV00B", "option machine is missing")
+        raise ServiceError("HV00J", "option machine is missing")
     return machine
 
 
@@ -66,7 +81,7 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
         self.options = options
         self.machine = machine_of(options)
         self.serializable = False
-        self.relation = self._service(self._find)
+        self.relation = ask(options, self._find)
         unknown = [column for column in columns if column not in self.relation.index]
         if unknown:
             raise ServiceError("HV005", "relation %s has no column %s" % (self.relation.name, unknown[0]))
@@ -78,22 +93,6 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
         if relation is None:
             raise ServiceError("HV00R", "there is no relation %r" % name)
         return relation
-
-    def _service(self, use):
-        """Runs use(service), once more on a new connection if the old one had gone away in the meantime."""
-        known = self.options.get("socket") in _services
-        try:
-            return use(service_for(self.options))
-        except ServiceError as failure:
-            self._note(failure)
-            if not (known and isinstance(failure, ConnectionLost)):
-                raise
-        return use(service_for(self.options))
-
-    def _note(self, failure):
-        """After these the state of the connection is unknown."""
-        if failure.sqlstate[:2] == "08" or failure.sqlstate == "57014":
-            forget(self.options)
 
     def begin(self, serializable):
         self.serializable = serializable
@@ -145,16 +144,18 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
 
         def start(service):
             relation = self._find(service)
-            wanted = [name for name in columns if name in relation.index]
+            wanted = [name for name in columns or relation.index if name in relation.index]
             view = service.view(self.machine, self.serializable)
             tree, _ = encode_tree(quals, relation.index)
             return service.scan(self.machine, relation, wanted, tree, sort, bound, view)
 
         try:
-            yield from self._service(start)
+            flags = yield from ask(self.options, start)
         except ServiceError as failure:
-            self._note(failure)
+            note(self.options, failure)
             raise
+        if flags & DONE_TRUNCATED:
+            log_to_postgres('relation "%s" is incomplete' % self.relation.name, WARNING)
 
     def explain(self, quals, columns, sortkeys=None, verbose=False):
         _, pushed = encode_tree(quals, self.relation.index)
@@ -175,8 +176,8 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
     @classmethod
     def import_schema(cls, schema, srv_options, options, restriction_type, restricts):
         if schema != "linux":
-            raise ServiceError("HV00P", "there is no foreign schema %r" % schema, "", "The schema is named linux.")
-        catalogue = service_for(srv_options).catalogue(machine_of(srv_options))
+            raise ServiceError("HV00Q", "there is no foreign schema %r" % schema, "", "The schema is named linux.")
+        catalogue = ask(srv_options, lambda service: service.catalogue(machine_of(srv_options)))
         tables = []
         for relation in catalogue.values():
             listed = relation.name in restricts

@@ -43,19 +43,20 @@ class ProtocolError(ServiceError):
         super().__init__("08P01", "linuxsql service: " + message)
 
 
-def _interrupt_flag():
-    """The backend's InterruptPending, when this Python runs inside one (miscadmin.h); else None."""
+def _interrupt_flags():
+    """The backend's requests to end this statement or itself (miscadmin.h); none where this Python runs elsewhere."""
     try:
-        return ctypes.c_int.in_dll(ctypes.CDLL(None), "InterruptPending")
+        backend = ctypes.CDLL(None)
+        return [ctypes.c_int.in_dll(backend, name) for name in ("QueryCancelPending", "ProcDiePending")]
     except (ValueError, OSError):
-        return None
+        return []
 
 
 class Frames:
     """One connection. Not thread-safe: a backend has one thread."""
 
     def __init__(self, path, timeout):
-        self._interrupted = _interrupt_flag()
+        self._interrupts = _interrupt_flags()
         self._timeout = timeout
         self._buffer = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -86,7 +87,7 @@ class Frames:
         self._socket.close()
 
     def _check(self, deadline):
-        if self._interrupted is not None and self._interrupted.value:
+        if any(flag.value for flag in self._interrupts):
             raise ServiceError("57014", "canceling linuxsql scan due to an interrupt")
         if time.monotonic() > deadline:
             raise ServiceError("08006", "the linuxsql service did not answer in %g s" % self._timeout)
@@ -133,7 +134,9 @@ class Frames:
 
     def receive(self):
         """The next frame as (type, request, payload bytes); unknown optional types are skipped."""
+        deadline = time.monotonic() + self._timeout
         while True:
+            self._check(deadline)
             self._fill(HEADER.size)
             length, kind, flags, stream, request = HEADER.unpack_from(self._buffer)
             if length > wire.MAX_FRAME_BYTES or stream != 0:

@@ -10,6 +10,8 @@ from .gen import wire
 _WORD = struct.Struct("<q")
 _DOUBLE = struct.Struct("<d")
 _TEXT = struct.Struct("<II")
+# Flag of DONE: a bounded walk was cut short.
+DONE_TRUNCATED = 1
 _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -178,7 +180,7 @@ class Service:
             self._release(machine)
 
     def scan(self, machine, relation, columns, tree, sort=None, limit=-1, view=0):
-        """Rows as dictionaries of the columns asked for. Closing the generator cancels the scan."""
+        """Rows as dictionaries of the columns asked for; returns the flags of DONE. Closing the generator cancels the scan."""
         wanted = [(name,) + relation.index[name] for name in columns]
         payload = text_field(machine) + text_field(relation.name)
         payload += struct.pack("<QIqH", view, wire.INITIAL_CREDIT, limit, len(wanted))
@@ -197,7 +199,7 @@ class Service:
                 kind, payload = self._receive(request)
                 if kind == wire.FRAME_TYPE_DONE:
                     self._scans.pop(request, None)
-                    return
+                    return done_flags(payload)
                 if kind != wire.FRAME_TYPE_DATA:
                     raise ProtocolError("frame type %d inside a scan" % kind)
                 self._frames.send(wire.FRAME_TYPE_CREDIT, request, struct.pack("<I", 1))
@@ -210,6 +212,12 @@ class Service:
                 self._tell(wire.FRAME_TYPE_CANCEL, request)
                 if self._ended:
                     self._release_idle()
+
+
+def done_flags(payload):
+    reader = Reader(payload)
+    reader.take(24)
+    return reader.number("I")
 
 
 def decode_rows(payload, wanted):
@@ -241,8 +249,11 @@ def decode_value(payload, row, length, slot, kind):
         if offset % 4 or offset + 4 + size > length:
             raise ProtocolError("text beyond its row")
         start = row + offset + 4
+        piece = payload[start:start + size]
+        if 0 in piece:
+            raise ProtocolError("text that holds a NUL")
         try:
-            return payload[start:start + size].decode("utf-8")
+            return piece.decode("utf-8")
         except UnicodeDecodeError as failure:
             raise ProtocolError("text that is not UTF-8") from failure
     if kind == wire.COLUMN_TYPE_FLOAT8:

@@ -1,0 +1,64 @@
+/** A machine that stands still in the middle of its life, and the service that reads it: what all wrappers look at. */
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { serverAccount } from '../../cli/src/base/account.js';
+import { ControlClient } from '../../cli/src/control/client.js';
+import { socketAnswers, waitUntil } from '../../cli/src/server/sockets.js';
+import { introspectMain } from '../harness/artifacts.js';
+import { prompt, startGuest } from '../harness/guest.js';
+import { spawnOwned, type OwnedProcess } from '../harness/processes.js';
+import { tempDir } from '../harness/temp.js';
+
+export const machineName = 'vm1';
+
+export class Service {
+  private process: OwnedProcess | undefined;
+
+  constructor(readonly folder: string) {}
+
+  get socket(): string {
+    return join(this.folder, 'introspect.sock');
+  }
+
+  get pid(): number {
+    if (this.process === undefined) throw new Error('the service does not run');
+    return this.process.pid;
+  }
+
+  async start(): Promise<void> {
+    const started = spawnOwned(process.execPath, [introspectMain(), '--run-dir', this.folder], { asServerUser: true });
+    this.process = started;
+    const answers = await waitUntil(() => started.exitCode !== undefined || socketAnswers(this.socket), 20_000);
+    if (!answers || started.exitCode !== undefined) throw new Error(`introspect did not start:\n${started.log()}`);
+  }
+
+  async kill(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.process?.exited();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process?.kill(signal);
+  }
+}
+
+/** Boots mini with a process that has something of everything, then holds the machine until the test file ends. */
+export async function startHeldMachine(): Promise<Service> {
+  const folder = tempDir();
+  const account = serverAccount();
+  mkdirSync(join(folder, 'vm'));
+  if (account.switched) chownSync(join(folder, 'vm'), account.uid, account.gid);
+  const controlSocket = join(folder, 'vm', `${machineName}.sock`);
+  const args = ['--machine', machineName, '--control-uid', String(account.uid)];
+  const guest = await startGuest({ controlSocket, args });
+  await guest.expect(prompt, 90_000);
+  await guest.shell('truth_subject 4 &');
+  await guest.expect(/truth_subject \d+ ready/);
+  await guest.shell('insmod /lib/modules/*/dummy.ko; cat /proc/self/maps >/tmp/maps; exec 7</tmp/maps; rm /tmp/maps');
+  const control = await ControlClient.connect(controlSocket);
+  await control.pause();
+  control.close();
+  const service = new Service(folder);
+  await service.start();
+  return service;
+}
