@@ -137,6 +137,24 @@ const machines: SqlFunction[] = [
   return (x'4c53514c'::bigint << 32) | (machine & x'ffffffff'::bigint)`,
   },
   {
+    signature: 'linuxsql.wait_for_machine_lock(bigint, boolean)',
+    doc: 'take the lock of a machine, for the session or the transaction; false when it is still held after a second, which the server may need to notice that a daemon is gone',
+    grantee: 'linuxsql_operator',
+    definition: `create function linuxsql.wait_for_machine_lock(machine bigint, for_session boolean) returns boolean
+  language plpgsql ${setPath} as $$
+declare
+  key bigint := linuxsql.machine_lock_key(machine);
+  taken boolean := false;
+begin
+  for attempt in 1..20 loop
+    taken := case when for_session then pg_try_advisory_lock(key) else pg_try_advisory_xact_lock(key) end;
+    exit when taken;
+    perform pg_sleep(0.05);
+  end loop;
+  return taken;
+end $$`,
+  },
+  {
     signature: 'linuxsql.machine_named(text)',
     doc: 'the id of a machine; an error when there is none',
     grantee: 'linuxsql_reader, linuxsql_operator',
@@ -199,7 +217,7 @@ end $$`,
 declare
   machine_id bigint := linuxsql.machine_named(machine_name);
 begin
-  if not pg_try_advisory_xact_lock(linuxsql.machine_lock_key(machine_id)) then
+  if not linuxsql.wait_for_machine_lock(machine_id, false) then
     raise exception 'machine "%" is running', machine_name
       using errcode = 'object_in_use', hint = 'Stop it first with vm_stop().';
   end if;
@@ -259,7 +277,7 @@ declare
   machine_id bigint := linuxsql.machine_named(machine_name);
   holder integer;
 begin
-  if not pg_try_advisory_lock(linuxsql.machine_lock_key(machine_id)) then
+  if not linuxsql.wait_for_machine_lock(machine_id, true) then
     select l.pid into holder from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
       and l.database = (select d.oid from pg_database d where d.datname = current_database())
       and (l.classid::bigint << 32) | l.objid::bigint = linuxsql.machine_lock_key(machine_id);

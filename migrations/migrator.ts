@@ -39,6 +39,7 @@ async function withMigrator<T>(connection: PoolConfig, work: (migrator: Migrator
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   try {
     const keeper = await pool.connect();
+    keeper.on('error', () => undefined); // lost: the migration's own connection is too, and reports it
     try {
       await keeper.query('select pg_catalog.pg_advisory_lock($1)', [lockKey]);
       const provider = { getMigrations: () => Promise.resolve(migrations) };

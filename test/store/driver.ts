@@ -58,7 +58,7 @@ export class StoreTool {
   /** One stamp a sector, see store_tool.c. */
   async stamps(file: string): Promise<BigUint64Array> {
     this.send(`stamps ${file}`);
-    await this.expect('dumped');
+    await this.expect(`dumped ${file}`);
     const bytes = readFileSync(file);
     return new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   }

@@ -76,9 +76,9 @@ static bool committed(void *opaque, void *item, const PGresult *result) {
   if (session->disk) {
     struct block_counters *counters = &session->disk->block.counters;
     uint64_t took = (uint64_t)(session_now_ns() - session->commit_began_ns);
-    disk_commit_ended(session->disk, true);
     atomic_fetch_add_explicit(&counters->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->commit_ns, took, memory_order_relaxed);
+    disk_commit_ended(session->disk, true);
   }
   return true;
 }

@@ -46,8 +46,7 @@ bool session_start_links(struct session *session) {
   return false;
 }
 
-/* The lock again, under the same fence. A session of ours that the server has not yet buried may hold it. */
-static bool retake(struct session *session) {
+bool session_retake(struct session *session) {
   char numbers[2][24];
   const char *const values[] = {numbers[0], numbers[1]};
   if (!open_link(session, &session->write)) return false;
@@ -71,8 +70,9 @@ static void fail(struct session *session, const char *what) {
   snprintf(session->reason, sizeof session->reason, "machine %s: %s", session->options.machine, what);
   session->failed = true;
   close_links(session);
-  session_fail_requests(session);
+  /* The reason first: whoever waits for a request learns of the end only after it. */
   if (session->options.lost) session->options.lost(session->options.opaque, session->reason);
+  session_fail_requests(session);
 }
 
 static bool fenced(const struct session *session) { return strcmp(session->write.sqlstate, "LQ001") == 0; }
@@ -111,7 +111,7 @@ void session_reconnect(struct session *session) {
       fail(session, why);
       return;
     }
-    if (retake(session) && session_start_links(session)) {
+    if (session_retake(session) && session_start_links(session)) {
       session->reconnected_ms = session_now_ns() / 1000000;
       session->read.error[0] = session->write.error[0] = '\0';
       if (session->disk)

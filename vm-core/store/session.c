@@ -105,7 +105,7 @@ static void *io_thread(void *opaque) {
       session_fail_requests(session);
     else if (!link_up(&session->write) || !work(session))
       session_reconnect(session);
-    else
+    else if (!finished(session))
       sleep_for_work(session);
     if (session->failed) sleep_for_work(session);
   }
@@ -127,15 +127,24 @@ bool session_start(struct session *session, char *reason, size_t reason_size) {
 static void record_end(struct session *session, const char *ended, bool stay_stopped) {
   char numbers[2][24];
   const char *const values[] = {numbers[0], numbers[1], ended, stay_stopped ? "t" : "f"};
-  if (!link_up(&session->write) || link_busy(&session->write) || session->failed) return;
-  if (session->started && !PQexitPipelineMode(session->write.conn)) return;
+  static const char *const statement = "update linuxsql.machine set ended = $3,"
+                                       " desired = case when $4::boolean then 'stopped' else desired end"
+                                       " where id = $1 and fence = $2";
+  struct link *link = &session->write;
+  if (session->failed) return;
   snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)session->machine);
   snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)session->fence);
-  PQclear(link_query(&session->write,
-                     "update linuxsql.machine set ended = $3,"
-                     " desired = case when $4::boolean then 'stopped' else desired end"
-                     " where id = $1 and fence = $2",
-                     4, values, false, SESSION_CALL_MS));
+  bool plain = link_up(link) && !link_busy(link) && (!session->started || PQexitPipelineMode(link->conn));
+  PGresult *done = plain ? link_query(link, statement, 4, values, false, SESSION_CALL_MS) : NULL;
+  if (!done) { /* the connection may have gone unnoticed */
+    link_close(link);
+    if (session_retake(session)) done = link_query(link, statement, 4, values, false, SESSION_CALL_MS);
+  }
+  /* The lock too: the connection's end would give it back only when the server notices. */
+  if (done)
+    PQclear(link_query(link, "select pg_advisory_unlock(linuxsql.machine_lock_key($1))", 1, values, false,
+                       SESSION_CALL_MS));
+  PQclear(done);
 }
 
 void session_close(struct session *session, const char *ended, bool stay_stopped, int limit_ms) {

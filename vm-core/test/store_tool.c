@@ -128,10 +128,12 @@ static void dump(struct tool *tool, const char *path, bool stamps) {
     }
   }
   if (!out || fclose(out)) fail(path, -errno);
-  puts("dumped");
+  printf("dumped %s\n", path);
 }
 
 static void sweep(struct tool *tool, bool write, uint64_t request, uint64_t length) {
+  for (uint64_t i = 0; i < DEPTH; i++)
+    for (uint64_t j = 0; j < request / 8; j++) ((uint64_t *)tool->slots[i].buffer)[j] = mix(j + i);
   double start = seconds();
   for (uint64_t offset = 0; offset + request <= length; offset += request) {
     struct slot *slot = free_slot(tool);
@@ -229,7 +231,6 @@ int main(int argc, char **argv) {
   for (unsigned i = 0; i < DEPTH; i++) {
     tool.slots[i].buffer = malloc(BLOCK_REQUEST_MAX);
     if (!tool.slots[i].buffer) fail("memory", -ENOMEM);
-    for (uint64_t j = 0; j < BLOCK_REQUEST_MAX / 8; j++) ((uint64_t *)tool.slots[i].buffer)[j] = mix(j + i);
   }
   puts("ready");
   while (fgets(line, sizeof line, stdin))

@@ -13,7 +13,9 @@ import {
   PlainDigest,
   PresenceMap,
   type ImageFile,
+  type Piece,
 } from './pieces.js';
+import type { Extent } from './extents.js';
 import { ProgressMeter, type ProgressListener } from './progress.js';
 
 export interface ImportOptions {
@@ -81,6 +83,13 @@ async function stepAside(client: Client, image: ImageRow, options: ImportOptions
   }
 }
 
+async function sendRuns(client: Client, image: ImageRow, piece: Piece, runs: Extent[]): Promise<void> {
+  const put = { name: 'put', text: 'select pg_catalog.lo_put($1, $2, $3)' };
+  for (const { start, end } of runs) {
+    await client.query({ ...put, values: [image.lo, piece.offset + start, piece.bytes?.subarray(start, end)] });
+  }
+}
+
 async function upload(client: Client, file: ImageFile, image: ImageRow, options: ImportOptions): Promise<number> {
   const meter = new ProgressMeter(file.size, options.onProgress);
   const plain = options.sha256 === undefined ? new PlainDigest() : undefined;
@@ -88,7 +97,6 @@ async function upload(client: Client, file: ImageFile, image: ImageRow, options:
   let moved = 0;
   let uncommitted = 0;
   let sending: Promise<unknown> = Promise.resolve();
-  const put = { name: 'put', text: 'select pg_catalog.lo_put($1, $2, $3)' };
   const commit = async (progress: number): Promise<void> => {
     await client.query('update linuxsql.image set progress = $2 where id = $1', [image.id, progress]);
     await client.query('commit');
@@ -100,19 +108,12 @@ async function upload(client: Client, file: ImageFile, image: ImageRow, options:
     presence.add(piece);
     const runs = piece.bytes !== null && piece.offset >= image.progress ? dataRuns(piece.bytes) : [];
     await sending; // one piece on its way while the next is read and hashed
-    for (const run of runs) {
-      sending = client.query({
-        ...put,
-        values: [image.lo, piece.offset + run.start, piece.bytes?.subarray(run.start, run.end)],
-      });
-      sending.catch(() => undefined); // reported by the await above or below
-      uncommitted += run.end - run.start;
-      moved += run.end - run.start;
-    }
-    meter.step(
-      piece.offset + piece.length,
-      runs.reduce((sum, run) => sum + run.end - run.start, 0),
-    );
+    const bytes = runs.reduce((sum, run) => sum + run.end - run.start, 0);
+    sending = sendRuns(client, image, piece, runs);
+    sending.catch(() => undefined); // reported by the await above or below
+    uncommitted += bytes;
+    moved += bytes;
+    meter.step(piece.offset + piece.length, bytes);
     if (uncommitted >= commitBytes) {
       await sending;
       await commit(piece.offset + piece.length);
