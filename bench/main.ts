@@ -2,14 +2,18 @@
 import { UserError } from '../cli/src/base/fail.js';
 import { step } from '../cli/src/base/log.js';
 import { bootBenchmark } from './boot.js';
+import { fdwBenchmark } from './fdw.js';
 import { mipsBenchmark } from './mips.js';
 import { printResult, writeResults, type Result } from './report.js';
+import { storageBenchmark } from './storage.js';
 
 type Benchmark = (rounds: number, onSample: (name: string, value: number) => void) => Promise<Result[]>;
 
 const benchmarks: Record<string, Benchmark> = {
   boot: bootBenchmark,
   mips: mipsBenchmark,
+  storage: storageBenchmark,
+  fdw: fdwBenchmark,
 };
 
 /** LINUXSQL_BENCH_ROUNDS: measured runs of each competitor, 5 unless told otherwise. */
