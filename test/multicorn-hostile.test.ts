@@ -22,11 +22,21 @@ beforeAll(async () => {
   chmodSync(peer.path, 0o666);
   client = new pg.Client(await startChroot(folder));
   await client.connect();
-  await client.query(`set client_min_messages = error; set statement_timeout = ${timeoutMs}`);
+  await client.query("set client_min_messages = error; set statement_timeout = '60s'");
   backend = await backendPid();
 }, 420_000);
 
 afterAll(() => client.end());
+
+/** Runs a statement that gets only `timeoutMs`. */
+async function hurried(sql: string): Promise<void> {
+  await client.query(`set statement_timeout = ${timeoutMs}`);
+  try {
+    await client.query(sql);
+  } finally {
+    await client.query("set statement_timeout = '60s'");
+  }
+}
 
 async function backendPid(): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -63,7 +73,7 @@ describe('a service that', () => {
     ['badstate', '00000'],
   ])('is %s gets SQLSTATE %s', async (name, sqlstate) => {
     await machine(name);
-    const failure = await failureOf(() => client.query('select * from peer.page_faults, peer.processes'));
+    const failure = await failureOf(() => hurried('select * from peer.page_faults, peer.processes'));
     expect(failure.sqlstate, failure.message).toBe(sqlstate);
     expect(failure.ms).toBeLessThan(timeoutMs + slackMs);
     await expectSound();
@@ -71,12 +81,10 @@ describe('a service that', () => {
 
   test('sends more than it was granted is read to its end, or refused where it would fill memory', async () => {
     await machine('flood');
-    await client.query("set statement_timeout = '20s'");
     const { rows } = await client.query<{ n: string }>('select count(*) as n from peer.processes');
     expect(rows).toEqual([{ n: '3000' }]);
     const join = `select count(*) from peer.processes a, lateral (select * from peer.page_faults where seq = a.pid offset 0) b`;
     await client.query(join).catch((error: pg.DatabaseError) => expect(error.detail).toContain('08P01'));
-    await client.query(`set statement_timeout = ${timeoutMs}`);
     await expectSound();
   });
 });
@@ -87,7 +95,7 @@ describe('changed bytes', () => {
     for (let seed = 1; seed <= 200; seed++) {
       await machine(`mutate-${seed}`);
       const started = performance.now();
-      await client.query('select * from peer.processes').catch((error: pg.DatabaseError) => {
+      await hurried('select * from peer.processes').catch((error: pg.DatabaseError) => {
         failures++;
         expect(error.code, `seed ${seed}: ${error.message}`).not.toBe('57P01');
       });
@@ -101,25 +109,21 @@ describe('changed bytes', () => {
 describe('many scans', () => {
   test('in one statement, each getting its own rows', async () => {
     await machine('rows-500');
-    await client.query(
-      "set statement_timeout = '30s'; set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off",
-    );
+    await client.query('set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off');
     const { rows } = await client.query<{ n: string; right: string }>(
       `select count(*) as n, count(*) filter (where a.pid = b.seq) as right
        from (select pid from peer.processes limit 200) a join peer.page_faults b on b.seq = a.pid`,
     );
     expect(rows[0]?.n).toBe(rows[0]?.right);
-    await client.query(`reset all; set client_min_messages = error; set statement_timeout = ${timeoutMs}`);
+    await client.query('reset enable_hashjoin; reset enable_mergejoin; reset enable_material');
     await expectSound();
   }, 90_000);
 
   test('given up early are cancelled', async () => {
     await machine('rows-20000');
     const before = peer.cancels;
-    await client.query("set statement_timeout = '30s'");
     await client.query('select * from peer.page_faults limit 3');
     await expect.poll(() => peer.cancels).toBeGreaterThan(before);
-    await client.query(`set statement_timeout = ${timeoutMs}`);
     await expectSound();
   }, 90_000);
 });
