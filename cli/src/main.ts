@@ -4,7 +4,9 @@ import { messageOf, UserError } from './base/fail.js';
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
-  const lines = commands.filter(({ hidden }) => hidden !== true).map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const lines = commands
+    .filter(({ hidden }) => hidden !== true)
+    .map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return `usage: linuxsql COMMAND [arguments]\n\n${lines.join('\n')}\n\nlinuxsql COMMAND --help tells more. DATABASE_URL names an existing server to use instead of the embedded one.`;
 }
 
@@ -20,7 +22,8 @@ async function main(args: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   const command = commands.find((candidate) => candidate.name === name);
-  if (command === undefined) throw new UserError(`there is no command "${name}"`, { hint: 'linuxsql --help lists them.', exitCode: 2 });
+  if (command === undefined)
+    throw new UserError(`there is no command "${name}"`, { hint: 'linuxsql --help lists them.', exitCode: 2 });
   if (command.passesHelp !== true && (rest.includes('--help') || rest.includes('-h'))) {
     console.log(helpOf(command));
     return 0;
