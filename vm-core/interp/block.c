@@ -164,7 +164,7 @@ const struct block *block_find(struct block_store *store) {
   if (known) return known;
   if (!mem_fetch_address(hart, pc, &gpa)) return NULL;
   hart->code_page = pc & PAGE_MASK;
-  if (hart->mmu->pmp_on && !pmp_page_uniform(hart, gpa)) return find_checked(store, gpa);
+  if (!pmp_page_uniform(hart, gpa)) return find_checked(store, gpa);
   struct code_page *page = page_for(store, gpa);
   tlb_fill_code(hart, pc, page);
   unsigned offset = (unsigned)(pc & 0xfff);

@@ -68,13 +68,34 @@ static inline const struct block *block_at(struct hart *hart, uint64_t pc) {
   return NULL;
 }
 
+/* Start a block from the end of another. The dispatcher does it instead when the budget does not cover the
+ * block, and always in builds whose calls in tail position are not jumps: there a chain of blocks would grow
+ * the stack. */
+static inline const struct block *block_enter(struct hart *hart, const struct block *block) {
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+  if (unlikely(block->count > hart->budget)) return block;
+  hart->budget -= block->count;
+  hart->block = block;
+  return block->ops->fn(hart, block->ops);
+#else
+  (void)hart;
+  return block;
+#endif
+}
+
+/* Jump to a virtual address. */
+static inline const struct block *jump_to(struct hart *hart, uint64_t pc) {
+  const struct block *to = block_at(hart, pc);
+  return likely(to) ? block_enter(hart, to) : NULL;
+}
+
+/* The first time a static exit is taken: links inside a page live as long as the page's blocks. */
+const struct block *jump_unlinked(struct hart *hart, uint64_t target, unsigned which);
+
 /* Jump to a page-relative target known when the block was decoded, as exit `which` of the block. */
 static inline const struct block *jump_static(struct hart *hart, uint64_t target, unsigned which) {
-  const struct block *from = hart->block, *to = from->link[which];
-  if (likely(to)) return to;
-  to = block_at(hart, hart->code_page + target);
-  if (to && target < PAGE_SIZE && from->page) ((struct block *)(uintptr_t)from)->link[which] = to;
-  return to;
+  const struct block *to = hart->block->link[which];
+  return likely(to) ? block_enter(hart, to) : jump_unlinked(hart, target, which);
 }
 
 #endif

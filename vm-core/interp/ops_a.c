@@ -29,23 +29,22 @@ static const struct block *amo_done(struct hart *hart, const struct op *op, uint
 }
 
 #define AMO(name, type, convert, expression)                                                                 \
-  OP(name) {                                                                                                 \
-    uint64_t va = RS1;                                                                                       \
-    const struct tlb_entry *entry = &hart->tlb_data->write[tlb_index(va)];                                   \
-    type b = (type)RS2, a;                                                                                   \
-    if (likely((va & (PAGE_MASK | (sizeof(type) - 1))) == entry->tag)) {                                     \
-      type *at = (type *)(va + entry->addend);                                                               \
-      a = *at;                                                                                               \
-      *at = (type)(expression);                                                                              \
-      RD = convert(a);                                                                                       \
-      NEXT;                                                                                                  \
-    }                                                                                                        \
-    type *at = (type *)atomic_slow(hart, op, va, sizeof(type), ACCESS_STORE);                                \
+  static __attribute__((noinline)) const struct block *slow_##name(struct hart *hart, const struct op *op) { \
+    type *at = (type *)atomic_slow(hart, op, RS1, sizeof(type), ACCESS_STORE);                               \
     if (!at) return op_trap(hart, op);                                                                       \
-    a = *at;                                                                                                 \
+    type a = *at, b = (type)RS2;                                                                             \
     *at = (type)(expression);                                                                                \
     RD = convert(a);                                                                                         \
     return amo_done(hart, op, hart->load_value, sizeof(type));                                               \
+  }                                                                                                          \
+  OP(name) {                                                                                                 \
+    uint64_t va = RS1;                                                                                       \
+    const struct tlb_entry *entry = &hart->tlb_data->write[tlb_index(va)];                                   \
+    if (unlikely((va & (PAGE_MASK | (sizeof(type) - 1))) != entry->tag)) return slow_##name(hart, op);       \
+    type *at = (type *)(va + entry->addend), a = *at, b = (type)RS2;                                         \
+    *at = (type)(expression);                                                                                \
+    RD = convert(a);                                                                                         \
+    NEXT;                                                                                                    \
   }                                                                                                          \
   _Static_assert(1, "")
 

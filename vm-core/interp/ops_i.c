@@ -12,7 +12,7 @@ OP(jal) {
 OP(jalr) {
   uint64_t target = (RS1 + IMM) & ~UINT64_C(1);
   RD = op_pc(hart, op) + op->length;
-  return block_at(hart, target);
+  return jump_to(hart, target);
 }
 
 /* Exit 0: taken. Exit 1: not taken, the target lies right behind. */
@@ -62,5 +62,12 @@ ALU(sraw, (int32_t)RS1 >> (RS2 & 31));
 /* One hart, in order, and stores are visible to fetches at once: fences have nothing to do. */
 OP(fence) { NEXT; }
 OP(fence_i) { NEXT; }
+
+const struct block *jump_unlinked(struct hart *hart, uint64_t target, unsigned which) {
+  const struct block *from = hart->block, *to = block_at(hart, hart->code_page + target);
+  if (!to) return NULL;
+  if (target < PAGE_SIZE && from->page) ((struct block *)(uintptr_t)from)->link[which] = to;
+  return block_enter(hart, to);
+}
 
 OP(block_end) { return jump_static(hart, IMM, 0); }

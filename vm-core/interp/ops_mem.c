@@ -16,35 +16,38 @@ static bool slow_store(struct hart *hart, const struct op *op, uint64_t va, unsi
   return ok;
 }
 
+/* The slow path is a function of its own so that the fast one needs no stack frame. */
 #define LOAD_OP(name, type, destination, convert, guard, after)                                              \
-  OP(name) {                                                                                                 \
-    guard;                                                                                                   \
-    uint64_t va = RS1 + IMM;                                                                                 \
-    const struct tlb_entry *entry = &hart->tlb_data->read[tlb_index(va)];                                    \
-    if (likely((va & (PAGE_MASK | (sizeof(type) - 1))) == entry->tag)) {                                     \
-      destination = convert(*(const type *)(va + entry->addend));                                            \
-      after;                                                                                                 \
-      NEXT;                                                                                                  \
-    }                                                                                                        \
-    if (unlikely(!slow_load(hart, op, va, sizeof(type)))) return op_trap(hart, op);                          \
+  static __attribute__((noinline)) const struct block *slow_##name(struct hart *hart, const struct op *op) { \
+    if (unlikely(!slow_load(hart, op, RS1 + IMM, sizeof(type)))) return op_trap(hart, op);                   \
     destination = convert((type)hart->load_value);                                                           \
     after;                                                                                                   \
     if (unlikely(hart->leave)) return op_leave(hart, op);                                                    \
     NEXT;                                                                                                    \
   }                                                                                                          \
+  OP(name) {                                                                                                 \
+    guard;                                                                                                   \
+    uint64_t va = RS1 + IMM;                                                                                 \
+    const struct tlb_entry *entry = &hart->tlb_data->read[tlb_index(va)];                                    \
+    if (unlikely((va & (PAGE_MASK | (sizeof(type) - 1))) != entry->tag)) return slow_##name(hart, op);       \
+    destination = convert(*(const type *)(va + entry->addend));                                              \
+    after;                                                                                                   \
+    NEXT;                                                                                                    \
+  }                                                                                                          \
   _Static_assert(1, "")
 
 #define STORE_OP(name, type, source, guard)                                                                  \
+  static __attribute__((noinline)) const struct block *slow_##name(struct hart *hart, const struct op *op) { \
+    if (unlikely(!slow_store(hart, op, RS1 + IMM, sizeof(type), source))) return op_trap(hart, op);          \
+    if (unlikely(hart->leave)) return op_leave(hart, op);                                                    \
+    NEXT;                                                                                                    \
+  }                                                                                                          \
   OP(name) {                                                                                                 \
     guard;                                                                                                   \
     uint64_t va = RS1 + IMM;                                                                                 \
     const struct tlb_entry *entry = &hart->tlb_data->write[tlb_index(va)];                                   \
-    if (likely((va & (PAGE_MASK | (sizeof(type) - 1))) == entry->tag)) {                                     \
-      *(type *)(va + entry->addend) = (type)source;                                                          \
-      NEXT;                                                                                                  \
-    }                                                                                                        \
-    if (unlikely(!slow_store(hart, op, va, sizeof(type), source))) return op_trap(hart, op);                 \
-    if (unlikely(hart->leave)) return op_leave(hart, op);                                                    \
+    if (unlikely((va & (PAGE_MASK | (sizeof(type) - 1))) != entry->tag)) return slow_##name(hart, op);       \
+    *(type *)(va + entry->addend) = (type)source;                                                            \
     NEXT;                                                                                                    \
   }                                                                                                          \
   _Static_assert(1, "")

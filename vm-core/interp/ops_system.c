@@ -52,14 +52,14 @@ OP(csrrci) { return csr_op(hart, op, CSR_CLEAR, op->rs1); }
 OP(mret) {
   if (hart->priv != PRIV_M) return op_illegal(hart, op);
   hart_mret(hart);
-  return hart->leave ? NULL : block_at(hart, hart->pc);
+  return hart->leave ? NULL : jump_to(hart, hart->pc);
 }
 
 OP(sret) {
   bool trapped = hart->priv == PRIV_S && (hart->csr.mstatus & MSTATUS_TSR);
   if (hart->priv == PRIV_U || trapped) return op_illegal(hart, op);
   hart_sret(hart);
-  return hart->leave ? NULL : block_at(hart, hart->pc);
+  return hart->leave ? NULL : jump_to(hart, hart->pc);
 }
 
 OP(wfi) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+/* Level-1 entries are made only where PMP has one answer for the whole page. */
+
 static const uint8_t access_fault[] = {[ACCESS_LOAD] = CAUSE_LOAD_ACCESS,
                                        [ACCESS_STORE] = CAUSE_STORE_ACCESS,
                                        [ACCESS_FETCH] = CAUSE_FETCH_ACCESS};
@@ -15,11 +17,6 @@ static bool resolve(struct hart *hart, uint64_t va, unsigned size, enum access a
     return hart_raise(hart, access_fault[access], va);
   }
   return true;
-}
-
-/* A level-1 entry stands for the whole page, so PMP must answer the same everywhere in it. */
-static bool cacheable(const struct hart *hart, uint64_t gpa) {
-  return !hart->mmu->pmp_on || pmp_page_uniform(hart, gpa);
 }
 
 static unsigned first_part(uint64_t va, unsigned size) {
@@ -48,7 +45,7 @@ bool mem_load(struct hart *hart, uint64_t va, unsigned size) {
   if (!resolve(hart, va, size, ACCESS_LOAD, &gpa)) return false;
   if (likely(phys_in_ram(phys, gpa, size))) {
     const uint8_t *host = phys_read_ptr(phys, gpa);
-    if (cacheable(hart, gpa)) tlb_fill_read(hart, va, host - (va & ~PAGE_MASK));
+    if (pmp_page_uniform(hart, gpa)) tlb_fill_read(hart, va, host - (va & ~PAGE_MASK));
     hart->load_value = 0;
     memcpy(&hart->load_value, host, size);
     return true;
@@ -89,7 +86,7 @@ bool mem_store(struct hart *hart, uint64_t va, unsigned size, uint64_t value) {
     bool free_to_write;
     store_ram(phys, gpa, &value, size, &free_to_write);
     uint8_t *page = phys->ram + ((gpa & PAGE_MASK) - phys->ram_base);
-    if (free_to_write && cacheable(hart, gpa)) tlb_fill_write(hart, va, page);
+    if (free_to_write && pmp_page_uniform(hart, gpa)) tlb_fill_write(hart, va, page);
     return true;
   }
   hart->mmu->counters.mmio_writes++;
@@ -110,12 +107,12 @@ uint8_t *mem_atomic(struct hart *hart, uint64_t va, unsigned size, enum access a
   uint8_t *page = phys->ram + ((*gpa & PAGE_MASK) - phys->ram_base);
   if (access == ACCESS_LOAD) {
     const uint8_t *host = phys_read_ptr(phys, *gpa);
-    if (cacheable(hart, *gpa)) tlb_fill_read(hart, va, page);
+    if (pmp_page_uniform(hart, *gpa)) tlb_fill_read(hart, va, page);
     return (uint8_t *)(uintptr_t)host;
   }
   bool free_to_write;
   uint8_t *host = phys_write_ptr(phys, *gpa, size, &free_to_write);
-  if (free_to_write && cacheable(hart, *gpa)) tlb_fill_write(hart, va, page);
+  if (free_to_write && pmp_page_uniform(hart, *gpa)) tlb_fill_write(hart, va, page);
   return host;
 }
 

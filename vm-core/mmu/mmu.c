@@ -16,16 +16,9 @@ static void choose_sets(struct hart *hart) {
   hart->tlb_exec = set_for(hart, hart->priv);
 }
 
-static bool any_pmp(const struct hart *hart) {
-  for (unsigned i = 0; i < PMP_ENTRIES; i++) {
-    if (hart->csr.pmpcfg[i] & 0x18) return true;
-  }
-  return false;
-}
-
 static void context_changed(struct hart *hart, unsigned changes) {
   if (changes & CONTEXT_PERMS) {
-    hart->mmu->pmp_on = any_pmp(hart);
+    pmp_update(hart);
     tlb_drop_level1(hart);
     hart->leave = true;
   } else if (changes & CONTEXT_SATP) {
@@ -67,7 +60,7 @@ void mmu_detach(struct hart *hart) {
 void mmu_drop_writable(struct hart *hart) { tlb_drop_writable(hart); }
 
 void mmu_flush_all(struct hart *hart) {
-  hart->mmu->pmp_on = any_pmp(hart);
+  pmp_update(hart);
   tlb_fence(hart, NULL, NULL);
   tlb_drop_level1(hart);
   choose_sets(hart);

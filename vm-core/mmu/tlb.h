@@ -49,9 +49,15 @@ struct l2_entry {
   uint16_t pte; /* low bits of the leaf: V R W X U G A D; 0: empty */
 };
 
+struct pmp_range {
+  uint64_t first, last; /* inclusive */
+  uint8_t config;
+};
+
 struct mmu {
   struct phys *phys;
-  bool pmp_on; /* some PMP entry is not OFF */
+  struct pmp_range pmp[PMP_ENTRIES]; /* the PMP entries that match anything, in order */
+  unsigned pmp_count;
   struct mmu_counters counters;
   /* Flush clock. An entry is alive when its stamp is not older than the flushes that cover it. */
   uint64_t clock, flushed_all;
@@ -106,8 +112,10 @@ void tlb_drop_level1(struct hart *hart);
 /* Drop the writable level-1 entries whose addend maps to host page `host` (it now carries code). */
 void tlb_protect_page(struct hart *hart, const uint8_t *host);
 
-/* PMP. Permission of [gpa, gpa + size) for the access; *uniform tells whether the whole page has the same
- * answer. */
+/* PMP. Call pmp_update whenever its CSRs changed. */
+void pmp_update(struct hart *hart);
+
+/* Permission of [gpa, gpa + size) for the access; whether the whole page of gpa has one answer. */
 bool pmp_allows(const struct hart *hart, uint64_t gpa, unsigned size, enum access access, unsigned priv);
 bool pmp_page_uniform(const struct hart *hart, uint64_t gpa);
 
