@@ -86,14 +86,15 @@ export interface Elves {
   readonly linux: string;
 }
 
-export async function build(program: Program, folder: string): Promise<Elves> {
+/** `ticking`: the bare program is interrupted by its timer all the time. */
+export async function build(program: Program, folder: string, ticking = false): Promise<Elves> {
   const { code, data } = program.finish();
   writeFileSync(`${folder}/code.bin`, code);
   writeFileSync(`${folder}/data.bin`, data);
   const elves = { bare: `${folder}/bare.elf`, linux: `${folder}/linux.elf` };
   const images = [`-DCODE="${folder}/code.bin"`, `-DDATA="${folder}/data.bin"`];
   const sources = ['-T', `${runtimeFolder}/layout.ld`, `${runtimeFolder}/runtime.S`];
-  await link(elves.bare, ['-DBARE', ...images, ...sources]);
+  await link(elves.bare, ['-DBARE', ...(ticking ? ['-DTICKING'] : []), ...images, ...sources]);
   await link(elves.linux, [...images, ...sources]);
   return elves;
 }
@@ -118,9 +119,12 @@ function trapText(result: RunResult): string {
 }
 
 /** Runs the program on both sides; undefined when every word agrees, else the first difference in words. */
-export async function compareWithPeer(program: Program, host = hostOfTests()): Promise<string | undefined> {
+export async function compareWithPeer(
+  program: Program,
+  { host = hostOfTests(), ticking = false }: { host?: HostName; ticking?: boolean } = {},
+): Promise<string | undefined> {
   return withFolder(async (folder) => {
-    const elves = await build(program, folder);
+    const elves = await build(program, folder, ticking);
     const [hart, peer] = await Promise.all([runHart(elves.bare, host), runPeer(elves)]);
     return judge(program, hart, { name: 'qemu', result: peer });
   });

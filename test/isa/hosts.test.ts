@@ -28,7 +28,7 @@ for (const host of ['aarch64', 'riscv64'] as const)
     beforeAll(() => buildHart(host), 600_000);
 
     test('random code agrees with QEMU', { timeout: 120_000 }, async () => {
-      expect(await compareWithPeer(randomProgram(rows, new Random(99), 300), host)).toBeUndefined();
+      expect(await compareWithPeer(randomProgram(rows, new Random(99), 300), { host })).toBeUndefined();
     });
 
     test('floating point agrees with QEMU', { timeout: 120_000 }, async () => {
@@ -36,7 +36,7 @@ for (const host of ['aarch64', 'riscv64'] as const)
       const random = new Random(5);
       const operands = floatOperands(random, 20);
       for (const row of rows.filter(comparable)) emitFloatRow(program, row, operands, random);
-      expect(await compareWithPeer(program, host)).toBeUndefined();
+      expect(await compareWithPeer(program, { host })).toBeUndefined();
     });
 
     test('the privileged programs pass', { timeout: 120_000 }, async () => {

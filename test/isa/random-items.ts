@@ -33,8 +33,11 @@ export class ItemMaker {
   private readonly rows: readonly Row[];
   private readonly scratch: number;
 
-  /** `scratch`: offset of the scratch area from gp. */
-  constructor(rows: readonly Row[], random: Random, scratch: number) {
+  private readonly reservations: boolean;
+
+  /** `scratch`: offset of the scratch area from gp; `reservations`: with LR/SC pairs. */
+  constructor(rows: readonly Row[], random: Random, scratch: number, reservations: boolean) {
+    this.reservations = reservations;
     this.random = random;
     this.rows = rows;
     this.scratch = scratch;
@@ -112,7 +115,7 @@ export class ItemMaker {
     const { words, text } = this.base(true);
     const rd = this.rd();
     const rs2 = this.rs();
-    if (this.random.chance(25)) {
+    if (this.reservations && this.random.chance(25)) {
       const width = this.random.pick(['w', 'd']);
       const lr = withRegisters(rowNamed(this.rows, `lr_${width}`).match, { rd, rs1: BASE });
       const status = this.rd();

@@ -79,11 +79,16 @@ function place(program: Program, items: readonly Item[]): string[] {
   });
 }
 
-export function randomProgram(rows: readonly Row[], random: Random, segments: number): Program {
+export function randomProgram(
+  rows: readonly Row[],
+  random: Random,
+  segments: number,
+  { reservations = true }: { reservations?: boolean } = {},
+): Program {
   const program = new Program();
   const pool = program.values(Array.from({ length: POOL_SIZE }, () => interesting(random)));
   const scratch = program.values(Array.from({ length: SCRATCH_BYTES / 8 }, () => interesting(random)));
-  const maker = new ItemMaker(rows, random, scratch);
+  const maker = new ItemMaker(rows, random, scratch, reservations);
   program.addressOf(LOOP_COUNTER, pool);
   for (let r = 1; r < 31; r++) if (r !== GP && r !== TP) program.emit(asm.ld(r, LOOP_COUNTER, 8 * r));
   for (let r = 0; r < 32; r++) program.emit(asm.fld(r, LOOP_COUNTER, 8 * (POOL_SIZE - 1 - r)));

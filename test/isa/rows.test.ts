@@ -41,7 +41,7 @@ function collect(emit: (program: Program, random: Random) => string[]): { progra
 const peerRows = rows.filter((row) => !(row.name in ELSEWHERE) && comparable(row));
 
 const integer = collect((program, random) => {
-  const operands = integerOperands(random, scaled(60));
+  const operands = integerOperands(random, scaled(200));
   return peerRows.filter((r) => emitIntegerRow(program, r, operands, random)).map((r) => r.name);
 });
 
@@ -53,7 +53,7 @@ const memory = collect((program, random) => {
 const csr = collect((program, random) => peerRows.filter((r) => emitCsrRow(program, r, random)).map((r) => r.name));
 
 const float = collect((program, random) => {
-  const operands = floatOperands(random, scaled(300));
+  const operands = floatOperands(random, scaled(1000));
   return peerRows.filter((r) => emitFloatRow(program, r, operands, random)).map((r) => r.name);
 });
 

@@ -1,7 +1,9 @@
 /*
  * What a generated program stands on, as a Linux user program and, with BARE defined, on the naked hart: there it runs
- * in U-mode under Sv39 (one identity-mapped gigapage) and a machine-mode handler serves its two system calls,
- * write and exit, through HTIF. CODE and DATA name the generated images.
+ * in U-mode under Sv39 (16 MiB in identity-mapped 4 KiB pages, A and D set by the hart) and a machine-mode handler
+ * serves its two system calls, write and exit, through HTIF. CODE and DATA name the generated images.
+ * TICKING (bare only): a timer interrupt every 100 to 200 instructions, which the program must not notice.
+ * An instruction that is illegal is stepped over and sets x27 to 1; bare, it is 2 if mtval were not its bits.
  *
  * gp (x3) points at the data image and tp (x4) is the link register of runtime calls; both belong to the runtime.
  * Data image header, offsets from gp: 0x00 flush, 0x08 dump, 0x10 exit (addresses), 0x20 output pointer,
@@ -13,6 +15,12 @@
 #define SAVED        0x28
 #define FLUSH_LEVEL  0x40000
 #define FROMHOST     64 /* from tohost */
+#define SYS_SIGACTION 134
+#define SIGILL       4
+#define SYS_SIGALTSTACK 132
+#define SA_SIGINFO   4
+#define SA_ONSTACK   0x08000000
+#define CONTEXT_PC   176 /* of struct ucontext: the registers begin with pc in the place of x0 */
 
   .section .runtime, "awx"
   .option norvc
@@ -98,7 +106,41 @@ write_out:
   li a7, SYS_EXIT
   ecall
 
+#ifndef BARE
+/* void (int, siginfo_t *, ucontext_t *) */
+on_illegal:
+  ld a0, CONTEXT_PC(a2)
+  lhu a1, 0(a0)
+  andi a1, a1, 3
+  addi a1, a1, -3
+  seqz a1, a1
+  slli a1, a1, 1
+  addi a1, a1, 2
+  add a0, a0, a1
+  sd a0, CONTEXT_PC(a2)
+  li a0, 1
+  sd a0, CONTEXT_PC + 27 * 8(a2)
+  ret
+  .balign 8
+sigaction:
+  .dword on_illegal, SA_SIGINFO | SA_ONSTACK, 0
+signal_stack: /* programs use sp as they like */
+  .dword signal_stack_area, 0, 16384
+#endif
+
 user_start:
+#ifndef BARE
+  li a0, SIGILL
+  la a1, sigaction
+  li a2, 0
+  li a3, 8
+  li a7, SYS_SIGACTION
+  ecall
+  la a0, signal_stack
+  li a1, 0
+  li a7, SYS_SIGALTSTACK
+  ecall
+#endif
   la gp, data
   la tp, output
   sd tp, OUT_POINTER(gp)
@@ -121,9 +163,43 @@ bare_start:
   li t0, 0x1f
   csrw pmpcfg0, t0
   li t0, 0xf0 /* cache block instructions allowed */
-  csrw 0x30a, t0
   csrw 0x10a, t0
-  la t0, page_table
+  li t1, 5 << 61 /* STCE, ADUE */
+  or t0, t0, t1
+  csrw 0x30a, t0
+  la t0, leaf_tables
+  li t1, 0x80000000 >> 2 | 0x1f /* V R W X U */
+  li t2, 4096
+1:
+  sd t1, 0(t0)
+  addi t0, t0, 8
+  addi t1, t1, 4096 >> 2
+  addi t2, t2, -1
+  bnez t2, 1b
+  la t0, middle_table
+  la t1, leaf_tables
+  srli t1, t1, 2
+  ori t1, t1, 1
+  li t2, 8
+1:
+  sd t1, 0(t0)
+  addi t0, t0, 8
+  addi t1, t1, 4096 >> 2
+  addi t2, t2, -1
+  bnez t2, 1b
+  la t0, middle_table
+  srli t0, t0, 2
+  ori t0, t0, 1
+  la t1, root_table
+  sd t0, 2 * 8(t1)
+  li t0, -1
+#ifdef TICKING
+  li t0, 0
+#endif
+  csrw 0x14d, t0 /* stimecmp */
+  li t0, 1 << 5
+  csrw mie, t0
+  la t0, root_table
   srli t0, t0, 12
   li t1, 8 << 60
   or t0, t0, t1
@@ -143,6 +219,10 @@ trap:
   sd t0, 0(sp)
   sd t1, 8(sp)
   csrr t0, mcause
+  li t1, 2
+  beq t0, t1, illegal
+  li t1, 1 << 63 | 5
+  beq t0, t1, tick
   li t1, 8
   bne t0, t1, unexpected
   li t1, SYS_WRITE
@@ -164,10 +244,36 @@ trap:
   csrr t0, mepc
   addi t0, t0, 4
   csrw mepc, t0
+leave:
   ld t0, 0(sp)
   ld t1, 8(sp)
   csrrw sp, mscratch, sp
   mret
+
+tick:
+  csrr t0, time
+  addi t0, t0, 1
+  csrw 0x14d, t0
+  j leave
+
+illegal:
+  csrr t0, mepc
+  lhu t1, 0(t0)
+  andi x27, t1, 3
+  addi x27, x27, -3
+  bnez x27, 1f
+  lhu x27, 2(t0)
+  slli x27, x27, 16
+  or t1, t1, x27
+  addi t0, t0, 2
+1:
+  addi t0, t0, 2
+  csrw mepc, t0
+  csrr t0, mtval
+  xor t1, t1, t0
+  snez t1, t1
+  addi x27, t1, 1
+  j leave
 
 /* Any other trap ends the program: after the output so far comes a record for harness.ts. */
 unexpected:
@@ -228,10 +334,12 @@ handler_area: .zero 16
 trap_record: .ascii "TRAPTRAP"
   .zero 24
   .balign 4096
-page_table:
-  .zero 2 * 8
-  .dword 0x80000000 >> 2 | 0xdf
-  .zero 4096 - 3 * 8
+root_table:
+  .zero 4096
+middle_table:
+  .zero 4096
+leaf_tables:
+  .zero 8 * 4096
 #endif
 
   .section .code, "awx"
@@ -240,3 +348,6 @@ code: .incbin CODE
 data: .incbin DATA
   .section .output, "aw", @nobits
 output: .zero 0x100000
+#ifndef BARE
+signal_stack_area: .zero 16384
+#endif
