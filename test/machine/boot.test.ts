@@ -88,9 +88,8 @@ describe('refused with one line and exit status 2', () => {
   });
 
   test('images that do not fit', async () => {
-    expect(await refusal((args) => (args.memory = '16M'))).toMatch(/do(es)? not fit into guest memory/);
-    const huge = file(Buffer.alloc(60 << 20));
-    expect(await refusal((args) => Object.assign(args, { memory: '64M', initrd: huge }))).toContain(
+    const huge = file(Buffer.alloc(16 << 20));
+    expect(await refusal((args) => Object.assign(args, { memory: '16M', initrd: huge }))).toContain(
       'do not fit into guest memory',
     );
     expect(await refusal((args) => (args.bios = file(Buffer.alloc(3 << 20))))).toContain('firmware');
