@@ -90,9 +90,10 @@ bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct tr
     struct l2_entry new = {
         .vpn = va >> PAGE_SHIFT, .page = walk.page, .stamp = mmu->clock, .asid = asid, .pte = walk.pte};
     l2_replace(mmu, entry, &new, access);
-    static const uint8_t kind[] = {TELEMETRY_LOAD, TELEMETRY_STORE, TELEMETRY_FETCH};
-    telemetry_filled(hart->telemetry, hart->csr.satp, va, kind[access], walk.page | (va & ~PAGE_MASK));
   }
+  /* Also when level 2 had it: after a fault of SC the retry begins with LR, whose load fills level 2. */
+  static const uint8_t kind[] = {TELEMETRY_LOAD, TELEMETRY_STORE, TELEMETRY_FETCH};
+  telemetry_filled(hart->telemetry, hart->csr.satp, va, kind[access], entry->page | (va & ~PAGE_MASK));
   *out = (struct translation){entry->page, entry->pte};
   return true;
 }
