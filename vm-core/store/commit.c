@@ -4,6 +4,9 @@
 #include "store/disk.h"
 
 enum { WRITE_BEHIND_NS = 1000 * 1000 * 1000 };
+/* A commit is copied into libpq's buffer, which moves what is left after every partial send: keep it small.
+ */
+enum { WRITE_BEHIND_LINES = 32, PRESSED_LINES = 128 };
 
 static bool ignored(void *opaque, void *item, const PGresult *result) {
   (void)opaque, (void)item, (void)result;
@@ -46,11 +49,15 @@ static bool send_line(struct disk *disk, const struct line *line) {
 
 bool disk_dirty(const struct disk *disk) { return disk->cache.dirty || disk->map.dirty; }
 
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
 bool disk_write_behind(const struct disk *disk) {
-  return disk->cache.dirty_count >= disk->cache.capacity / 8;
+  return disk->cache.dirty_count >= smaller(disk->cache.capacity / 8, WRITE_BEHIND_LINES);
 }
 
-bool disk_pressed(const struct disk *disk) { return disk->cache.dirty_count >= disk->cache.capacity / 3; }
+bool disk_pressed(const struct disk *disk) {
+  return disk->cache.dirty_count >= smaller(disk->cache.capacity / 3, PRESSED_LINES);
+}
 
 bool disk_send_dirty(struct disk *disk) {
   for (struct line *line = cache_begin_flush(&disk->cache); line; line = line_next_flushing(line))

@@ -78,6 +78,9 @@ static bool wait_socket(PGconn *conn, short events, int64_t deadline) {
   }
 }
 
+/* Warnings have nobody to go to, and must not reach a console on standard error. */
+static void no_notice(void *opaque, const char *message) { (void)opaque, (void)message; }
+
 bool link_open(struct link *link, const char *conninfo, const char *application, int timeout_ms) {
   int64_t deadline = now_ms() + timeout_ms;
   const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
@@ -85,6 +88,7 @@ bool link_open(struct link *link, const char *conninfo, const char *application,
   link->sqlstate[0] = '\0';
   link->conn = PQconnectStartParams(keywords, values, 1);
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  if (link->conn) PQsetNoticeProcessor(link->conn, no_notice, NULL);
   bool in_time = link->conn != NULL && PQstatus(link->conn) != CONNECTION_BAD;
   while (in_time && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
     in_time = wait_socket(link->conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
