@@ -39,6 +39,7 @@ static bool start(struct session *session, const struct config *config, const si
   struct machine_lost lost = {runner_lost, &session->runner};
   if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
   session->console.telemetry = session->machine.telemetry;
+  report(&session->runner);
   if (control_start(&session->control, &session->runner, session->notify_fd, handled, error, size))
     return true;
   control_stop(&session->control);

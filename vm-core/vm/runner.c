@@ -106,9 +106,18 @@ static bool on_idle_forever(void *opaque) {
   return true;
 }
 
+/* Views need not wait for the disk: while the hart sleeps between two instructions it may be looked at, and
+ * it goes on when nobody looks any more. */
 static void on_store_wait(void *opaque, bool waiting) {
   struct runner *runner = opaque;
   atomic_store(&runner->store_waiting, waiting);
+  if (waiting) report(runner);
+  pthread_mutex_lock(&runner->lock);
+  runner->asleep = true;
+  if (waiting) notify(runner);
+  while (!waiting && runner->holds && !runner->quit) pthread_cond_wait(&runner->wake, &runner->lock);
+  runner->asleep = waiting;
+  pthread_mutex_unlock(&runner->lock);
 }
 
 static void on_disk_lost(void *opaque) {

@@ -37,6 +37,7 @@ struct runner {
   _Atomic enum run_mode mode;
   unsigned holds; /* views open or wanted */
   bool parked;    /* the hart stands still until mode or holds change */
+  bool asleep; /* it sleeps for the disk between two instructions, and will not go on while there are holds */
   bool quit;
   bool reboot_wanted; /* start again after a poweroff */
   bool stay_stopped;  /* the end was asked for: poweroff, or a stop command */
@@ -96,6 +97,8 @@ void runner_hold(struct runner *runner);
 void runner_release(struct runner *runner);
 /* True when the hart stands still; then the telemetry area's hart snapshot is current. */
 bool runner_parked(struct runner *runner);
+/* True when it is parked or asleep: while held, neither hart nor RAM changes, and the snapshot is current. */
+bool runner_still(struct runner *runner);
 enum run_mode runner_mode(struct runner *runner);
 void runner_quit(struct runner *runner, const char *reason, bool stay_stopped);
 /* Input was put into the queue: wake an idle hart. */

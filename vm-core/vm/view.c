@@ -25,7 +25,7 @@ struct view *view_ready(struct views *views) {
   for (unsigned i = 0; i < VIEWS_MAX; i++) {
     struct view *view = &views->slots[i];
     if (view->state != VIEW_WANTED) continue;
-    if (!runner_parked(views->runner)) return NULL;
+    if (!runner_still(views->runner)) return NULL;
     view->state = VIEW_OPEN;
     view->opened_ns = host_now_ns();
     telemetry_count(views->runner->machine->telemetry, COUNTER_VIEWS_OPENED, 1);

@@ -208,7 +208,7 @@ static void stop(void *opaque) {
     struct blk_slot *slot = &blk->slots[i];
     if (blk->state.due_ns[i] == 0) continue;
     event_cancel(blk->virtio.bus->hart, &slot->completion);
-    if (slot->store) wait_for_store(blk, &slot->request);
+    if (slot->store) block_wait(&slot->request);
     release(slot);
   }
 }

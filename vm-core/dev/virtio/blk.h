@@ -19,7 +19,7 @@ enum {
 };
 
 struct blk_owner {
-  /* The hart is about to sleep for the store, and has woken up. */
+  /* The hart is about to sleep for the store between two instructions, and has woken up. */
   void (*waiting)(void *opaque, bool waiting);
   /* The disk is gone for good (-ESHUTDOWN): the machine must stop, the request stays unanswered. */
   void (*lost)(void *opaque);
