@@ -1,4 +1,4 @@
-#include "fp/core.h"
+#include "fp/host.h"
 
 /* |a| - |b| for finite operands; sign is that of a. */
 FP_INLINE uint64_t subtract_magnitudes(const struct fp_format *f, struct fp_value a, struct fp_value b,
@@ -40,17 +40,21 @@ FP_INLINE uint64_t add(const struct fp_format *f, uint64_t a_bits, uint64_t b_bi
 }
 
 uint32_t f32_add(uint32_t a, uint32_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(32, a, b, +)
   return (uint32_t)add(&fp_f32, a, b, rm, flags);
 }
 
 uint32_t f32_sub(uint32_t a, uint32_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(32, a, b, -)
   return (uint32_t)add(&fp_f32, a, b ^ (uint32_t)fp_sign_bit(&fp_f32), rm, flags);
 }
 
 uint64_t f64_add(uint64_t a, uint64_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(64, a, b, +)
   return add(&fp_f64, a, b, rm, flags);
 }
 
 uint64_t f64_sub(uint64_t a, uint64_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(64, a, b, -)
   return add(&fp_f64, a, b ^ fp_sign_bit(&fp_f64), rm, flags);
 }

@@ -1,4 +1,4 @@
-#include "fp/core.h"
+#include "fp/host.h"
 
 /*
  * Product and addend as 128-bit significands of weight 2^(exp - 124). The product has at least 20 zero bits
@@ -62,10 +62,41 @@ FP_INLINE uint64_t mul_add(const struct fp_format *f, uint64_t a_bits, uint64_t 
   return c.sign == sign ? c_bits : fp_cancelled(f, rm);
 }
 
+/* x86-64 has the fused operation from the FMA extension on; the processor is asked, the result is the same.
+ */
+#ifdef __x86_64__
+#define HOST_FMA __attribute__((target("fma")))
+static inline bool host_has_fma(void) { return __builtin_cpu_supports("fma"); }
+#else
+#define HOST_FMA
+static inline bool host_has_fma(void) { return true; }
+#endif
+
+/* Not inlined: the caller is built for processors without FMA. */
+static HOST_FMA __attribute__((noinline)) uint32_t host_mul_add_32(uint32_t a, uint32_t b, uint32_t c) {
+  return fp_bits_32(__builtin_fmaf(fp_value_32(a), fp_value_32(b), fp_value_32(c)));
+}
+
+static HOST_FMA __attribute__((noinline)) uint64_t host_mul_add_64(uint64_t a, uint64_t b, uint64_t c) {
+  return fp_bits_64(__builtin_fma(fp_value_64(a), fp_value_64(b), fp_value_64(c)));
+}
+
+#define TRY_HOST_MUL_ADD(width)                                                                              \
+  if (fp_host_ready(rm, *flags) && fp_is_normal(&fp_f##width, a) && fp_is_normal(&fp_f##width, b) &&         \
+      fp_is_normal(&fp_f##width, c) && host_has_fma()) {                                                     \
+    uint64_t product_sign = signs & FP_NEG_PRODUCT ? fp_sign_bit(&fp_f##width) : 0;                          \
+    uint64_t addend_sign = signs & FP_NEG_ADDEND ? fp_sign_bit(&fp_f##width) : 0;                            \
+    uint##width##_t host =                                                                                   \
+        host_mul_add_##width((uint##width##_t)(a ^ product_sign), b, (uint##width##_t)(c ^ addend_sign));    \
+    if (fp_host_usable(&fp_f##width, host)) return host;                                                     \
+  }
+
 uint32_t f32_mul_add(uint32_t a, uint32_t b, uint32_t c, unsigned signs, unsigned rm, uint32_t *flags) {
+  TRY_HOST_MUL_ADD(32)
   return (uint32_t)mul_add(&fp_f32, a, b, c, signs, rm, flags);
 }
 
 uint64_t f64_mul_add(uint64_t a, uint64_t b, uint64_t c, unsigned signs, unsigned rm, uint32_t *flags) {
+  TRY_HOST_MUL_ADD(64)
   return mul_add(&fp_f64, a, b, c, signs, rm, flags);
 }

@@ -1,4 +1,4 @@
-#include "fp/core.h"
+#include "fp/host.h"
 
 FP_INLINE uint64_t mul(const struct fp_format *f, uint64_t a_bits, uint64_t b_bits, unsigned rm,
                        uint32_t *flags) {
@@ -66,23 +66,33 @@ FP_INLINE uint64_t square_root(const struct fp_format *f, uint64_t bits, unsigne
 }
 
 uint32_t f32_mul(uint32_t a, uint32_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(32, a, b, *)
   return (uint32_t)mul(&fp_f32, a, b, rm, flags);
 }
 
 uint64_t f64_mul(uint64_t a, uint64_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(64, a, b, *)
   return mul(&fp_f64, a, b, rm, flags);
 }
 
 uint32_t f32_div(uint32_t a, uint32_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(32, a, b, /)
   return (uint32_t)divide(&fp_f32, a, b, rm, flags);
 }
 
 uint64_t f64_div(uint64_t a, uint64_t b, unsigned rm, uint32_t *flags) {
+  FP_TRY_HOST_2(64, a, b, /)
   return divide(&fp_f64, a, b, rm, flags);
 }
 
 uint32_t f32_sqrt(uint32_t a, unsigned rm, uint32_t *flags) {
+  bool positive = !(a & fp_sign_bit(&fp_f32)) && fp_is_normal(&fp_f32, a);
+  if (fp_host_ready(rm, *flags) && positive) return fp_bits_32(__builtin_sqrtf(fp_value_32(a)));
   return (uint32_t)square_root(&fp_f32, a, rm, flags);
 }
 
-uint64_t f64_sqrt(uint64_t a, unsigned rm, uint32_t *flags) { return square_root(&fp_f64, a, rm, flags); }
+uint64_t f64_sqrt(uint64_t a, unsigned rm, uint32_t *flags) {
+  bool positive = !(a & fp_sign_bit(&fp_f64)) && fp_is_normal(&fp_f64, a);
+  if (fp_host_ready(rm, *flags) && positive) return fp_bits_64(__builtin_sqrt(fp_value_64(a)));
+  return square_root(&fp_f64, a, rm, flags);
+}

@@ -134,8 +134,8 @@ static struct result host_f64(enum op op, unsigned rm, const uint64_t in[3]) {
   return (struct result){bits_f64(ret), flags};
 }
 
-static struct result ours_f32(enum op op, unsigned rm, const uint64_t in[3]) {
-  uint32_t a = (uint32_t)in[0], b = (uint32_t)in[1], flags = 0, ret;
+static struct result with_flags_f32(enum op op, unsigned rm, const uint64_t in[3], uint32_t flags) {
+  uint32_t a = (uint32_t)in[0], b = (uint32_t)in[1], ret;
   switch (op) {
   case ADD: ret = f32_add(a, b, rm, &flags); break;
   case SUB: ret = f32_sub(a, b, rm, &flags); break;
@@ -147,9 +147,8 @@ static struct result ours_f32(enum op op, unsigned rm, const uint64_t in[3]) {
   return (struct result){ret, flags};
 }
 
-static struct result ours_f64(enum op op, unsigned rm, const uint64_t in[3]) {
+static struct result with_flags_f64(enum op op, unsigned rm, const uint64_t in[3], uint32_t flags) {
   uint64_t a = in[0], b = in[1], ret;
-  uint32_t flags = 0;
   switch (op) {
   case ADD: ret = f64_add(a, b, rm, &flags); break;
   case SUB: ret = f64_sub(a, b, rm, &flags); break;
@@ -159,6 +158,14 @@ static struct result ours_f64(enum op op, unsigned rm, const uint64_t in[3]) {
   default: ret = f64_mul_add(a, b, in[2], 0, rm, &flags); break;
   }
   return (struct result){ret, flags};
+}
+
+static struct result ours_f32(enum op op, unsigned rm, const uint64_t in[3]) {
+  return with_flags_f32(op, rm, in, 0);
+}
+
+static struct result ours_f64(enum op op, unsigned rm, const uint64_t in[3]) {
+  return with_flags_f64(op, rm, in, 0);
 }
 
 static bool nan_f32(uint64_t bits) { return isnan(as_f32(bits)); }
@@ -190,6 +197,21 @@ static void test_against_host(struct tally *t) {
     if (!host_may_differ(op, s, host, true)) check(t, op_names[op], rm, s, ours_f32(op, rm, s), host);
     host = host_f64(op, rm, d);
     if (!host_may_differ(op, d, host, false)) check(t, op_names[op], rm, d, ours_f64(op, rm, d), host);
+  }
+}
+
+/* With NX already set the library may use the host's unit: bits and flags are those of the integer path. */
+static void test_shortcut(struct tally *t) {
+  struct random r = {8};
+  for (long i = 0; i < 2 * ROUNDS; i++) {
+    unsigned rm = i % 8 ? FP_RNE : (unsigned)(i / 8 % 5);
+    enum op op = (enum op)(i / 3 % OPS);
+    uint64_t s[3] = {operand_f32(&r), operand_f32(&r), operand_f32(&r)};
+    uint64_t d[3] = {operand_f64(&r), operand_f64(&r), operand_f64(&r)};
+    struct result slow_s = ours_f32(op, rm, s), slow_d = ours_f64(op, rm, d);
+    slow_s.flags |= FP_NX, slow_d.flags |= FP_NX;
+    check(t, "f32 shortcut", rm, s, with_flags_f32(op, rm, s, FP_NX), slow_s);
+    check(t, "f64 shortcut", rm, d, with_flags_f64(op, rm, d, FP_NX), slow_d);
   }
 }
 
@@ -427,6 +449,7 @@ int main(void) {
   struct tally t = {0, 0};
   test_vectors(&t);
   test_against_host(&t);
+  test_shortcut(&t);
   test_cancellation(&t);
   test_signs(&t);
   test_ties_away(&t);
