@@ -135,7 +135,7 @@ describe.each(['old', 'new'] as const)('the relations read a kernel laid out the
       [2, 6, '', 'T1'],
     ]);
     const name = columnIndex('kernel_symbols', 'name');
-    const found = readRows('kernel_symbols', kernelSymbols, kernel, {
+    const found = readRows('kernel_symbols', (found, request) => kernelSymbols(found.symbols, found, request), kernel, {
       qual: { kind: 'in', column: name, values: ['sys_filler_7', 'no_such_symbol', null] },
     });
     expect(found.rows.map((row) => row['name'])).toEqual(['sys_filler_7']);

@@ -26,7 +26,7 @@ const relations: [RelationName, (kernel: Kernel, request: ScanRequest) => RowSou
   ['process_open_files', processOpenFiles],
   ['mounts', mounts],
   ['kernel_modules', kernelModules],
-  ['kernel_symbols', kernelSymbols],
+  ['kernel_symbols', (kernel, request) => kernelSymbols(kernel.symbols, kernel, request)],
   ['dmesg', dmesg],
 ];
 

@@ -2,7 +2,7 @@
  * A guest cannot print /proc while it stands still, so each truth is taken between two readings of ours: what
  * both readings agree on did not change meanwhile, and has to equal what the guest printed.
  */
-import { RowClient } from '../../introspect/test/support/row-client.js';
+import type { RowClient } from '../../introspect/test/support/row-client.js';
 import type { Decoded } from '../../introspect/test/support/decode-rows.js';
 import type { RelationName } from '../../introspect/src/gen/relations.js';
 

@@ -19,6 +19,8 @@ export class KernelKeeper {
   readonly #memory: GuestMemory;
   #kernel: Kernel | undefined;
   #failure: { instant: Instant; error: IntrospectError } | undefined;
+  /** Symbols found before there was a kernel that could be read. */
+  #early: { instant: Instant; symbols: Symbols } | undefined;
   #seen: Instant | undefined;
   #generation: bigint | undefined;
 
@@ -51,7 +53,11 @@ export class KernelKeeper {
 
   /** Symbols alone: they are in the image before the kernel has run its first instruction. */
   symbolsAt(instant: Instant): Symbols {
-    return this.atOrNone(instant)?.symbols ?? findSymbols(this.#memory);
+    const { symbols } = this.atOrNone(instant) ?? {};
+    if (symbols) return symbols;
+    if (!this.#early || !same(this.#early.instant, instant))
+      this.#early = { instant, symbols: findSymbols(this.#memory) };
+    return this.#early.symbols;
   }
 
   #refresh(kernel: Kernel): void {

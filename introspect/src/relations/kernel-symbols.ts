@@ -1,4 +1,5 @@
 import { LayoutError } from '../btf/layout.js';
+import type { Symbols } from '../kallsyms/symbols.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { Modules, type ModuleSymbol } from '../kernel/module.js';
 import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
@@ -6,9 +7,8 @@ import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.
 /** A symbol of the kernel by index, or one of a module. */
 type Item = number | ModuleSymbol;
 
-/** kallsyms, then the modules' own tables. */
-export function kernelSymbols(kernel: Kernel, request: ScanRequest): RowSource {
-  const { symbols } = kernel;
+/** kallsyms, then the modules' own tables; the latter only once there is a kernel to be read. */
+export function kernelSymbols(symbols: Symbols, kernel: Kernel | undefined, request: ScanRequest): RowSource {
   const names = request.pin('name').values;
   const addresses = request.pin('addr');
   function* own(): Generator<number> {
@@ -25,7 +25,7 @@ export function kernelSymbols(kernel: Kernel, request: ScanRequest): RowSource {
   }
   function* all(): Generator<Item> {
     yield* own();
-    yield* moduleSymbols(kernel, request);
+    if (kernel) yield* moduleSymbols(kernel, request);
   }
   return rowSource('kernel_symbols', all(), {
     name: (item) => (typeof item === 'number' ? symbols.name(item) : item.name),

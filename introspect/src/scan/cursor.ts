@@ -22,6 +22,9 @@ export interface Plan {
 }
 
 const itemsPerTurn = 2048;
+/** A turn ends after this long even if items are slow to read; looked at every few items. */
+const turnMs = 4;
+const itemsPerLook = 32;
 
 export class Cursor {
   readonly #plan: Plan;
@@ -58,7 +61,9 @@ export class Cursor {
 
   /** Adds rows to the writer; false when the scan has ended, true when there may be more. */
   fill(writer: RowWriter): boolean {
+    const started = performance.now();
     for (let turn = 0; turn < itemsPerTurn; turn++) {
+      if (turn % itemsPerLook === itemsPerLook - 1 && performance.now() - started > turnMs) return true;
       if (this.#plan.limit >= 0 && this.sent >= this.#plan.limit) return this.#end();
       if (writer.full) return true;
       if (this.#collected) {

@@ -35,7 +35,7 @@ export interface SourceContext {
 }
 
 type GuestRelation = (kernel: Kernel, request: ScanRequest, view: MachineView) => RowSource;
-type TelemetryRelation = (context: SourceContext) => Promise<RowSource>;
+type OtherRelation = (context: SourceContext) => Promise<RowSource>;
 
 /** Steps a scan may take in all; generous for any sound guest. */
 const budgets = { guest: 8_000_000, telemetry: 4_000_000 };
@@ -47,13 +47,14 @@ const guestRelations: Partial<Record<RelationName, GuestRelation>> = {
   process_open_files: processOpenFiles,
   mounts,
   kernel_modules: kernelModules,
-  kernel_symbols: kernelSymbols,
   dmesg,
 };
 
-const telemetryRelations: Partial<Record<RelationName, TelemetryRelation>> = {
+/** Relations that do not need a kernel that can be read. */
+const otherRelations: Partial<Record<RelationName, OtherRelation>> = {
   page_faults: openPageFaults,
   traps: async ({ machine, request }) => traps((await linkOf(machine)).mapping.telemetry.ring('traps'), request),
+  kernel_symbols: openKernelSymbols,
   console: async ({ machine, request }) => console((await linkOf(machine)).mapping.telemetry.ring('console'), request),
   mmu_hotspots: async ({ machine, view, request }) => {
     const link = await linkOf(machine);
@@ -73,7 +74,8 @@ export function budgetOf(relation: RelationName): number {
 
 /** Whether a scan of these columns has to see the guest stand still. */
 export function needsView(relation: RelationName, reads: (column: string) => boolean): boolean {
-  return guestRelations[relation] !== undefined || (relation === 'page_faults' && reads('pid'));
+  const always = guestRelations[relation] !== undefined || relation === 'kernel_symbols';
+  return always || (relation === 'page_faults' && reads('pid'));
 }
 
 function linkOf(machine: Machine | undefined): Promise<Link> {
@@ -85,7 +87,7 @@ function linkOf(machine: Machine | undefined): Promise<Link> {
 export async function openSource(relation: RelationName, context: SourceContext): Promise<RowSource> {
   const guest = guestRelations[relation];
   if (guest) return openGuest(relation, guest, context);
-  const open = telemetryRelations[relation];
+  const open = otherRelations[relation];
   if (!open) throw introspectError('relationUnknown', `relation "${relation}" has no reader`);
   return open(context);
 }
@@ -106,6 +108,13 @@ function openGuest(relation: RelationName, open: GuestRelation, { view, request 
     }
     throw error;
   }
+}
+
+/** The symbols lie in the image, so they can be read before the kernel runs. */
+function openKernelSymbols({ view, request }: SourceContext): Promise<RowSource> {
+  if (!view) throw introspectError('internal', 'kernel_symbols was opened without a view');
+  const { keeper } = view.link;
+  return Promise.resolve(kernelSymbols(keeper.symbolsAt(view), keeper.atOrNone(view), request));
 }
 
 async function openPageFaults({ machine, view, request, reads }: SourceContext): Promise<RowSource> {
