@@ -18,8 +18,7 @@ struct event {
   uint64_t at_ns;
   void (*fire)(void *opaque);
   void *opaque;
-  /* True for a plain clock (timer interrupt): STOP_IDLE looks past these only when they are far away. */
-  bool queued; /* owned by the queue */
+  bool queued; /* this and next are the queue's */
   struct event *next;
 };
 

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-/* Level-1 entries are made only where PMP has one answer for the whole page. */
-
 static const uint8_t access_fault[] = {[ACCESS_LOAD] = CAUSE_LOAD_ACCESS,
                                        [ACCESS_STORE] = CAUSE_STORE_ACCESS,
                                        [ACCESS_FETCH] = CAUSE_FETCH_ACCESS};
@@ -37,6 +35,7 @@ static bool load_across(struct hart *hart, uint64_t va, unsigned size, unsigned 
   return true;
 }
 
+/* Level-1 entries are made only where PMP has one answer for the whole page. */
 bool mem_load(struct hart *hart, uint64_t va, unsigned size) {
   struct phys *phys = hart->mmu->phys;
   unsigned first = first_part(va, size);

@@ -22,12 +22,7 @@ static void context_changed(struct hart *hart, unsigned changes) {
     tlb_drop_level1(hart);
     hart->leave = true;
   } else if (changes & CONTEXT_SATP) {
-    for (unsigned mode = 0; mode < TLB_MACHINE; mode++) {
-      struct tlb_set *set = &hart->mmu->sets[mode];
-      for (unsigned i = 0; i < TLB_SIZE; i++) {
-        set->read[i].tag = set->write[i].tag = set->code[i].tag = TLB_NO_TAG;
-      }
-    }
+    tlb_drop_translated(hart);
   }
   choose_sets(hart);
 }

@@ -119,6 +119,8 @@ static void drop_translated_level1(struct mmu *mmu) {
   memset(mmu->sets, 0xff, TLB_MACHINE * sizeof *mmu->sets);
 }
 
+void tlb_drop_translated(struct hart *hart) { drop_translated_level1(hart->mmu); }
+
 void tlb_drop_level1(struct hart *hart) { memset(hart->mmu->sets, 0xff, sizeof hart->mmu->sets); }
 
 void tlb_drop_writable(struct hart *hart) {

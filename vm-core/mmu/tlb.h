@@ -104,9 +104,11 @@ void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page);
 /* sfence.vma and sinval.vma: by address (NULL: all) and ASID (NULL: all, with global pages). */
 void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid);
 
-/* Drop level-1 entries: writable ones everywhere; code ones everywhere; everything. */
+/* Drop level-1 entries: writable ones everywhere; code ones everywhere; those of S and U modes; everything.
+ */
 void tlb_drop_writable(struct hart *hart);
 void tlb_drop_code(struct hart *hart);
+void tlb_drop_translated(struct hart *hart);
 void tlb_drop_level1(struct hart *hart);
 
 /* Drop the writable level-1 entries whose addend maps to host page `host` (it now carries code). */
