@@ -17,10 +17,10 @@ function findCheckout(): string {
 }
 
 export const checkout = findCheckout();
-/** Eight hex digits that tell this checkout's shared names (folders in /tmp, /var/lib) from another's. */
-export const checkoutTag = createHash('sha256').update(checkout).digest('hex').slice(0, 8);
-/** Git-ignored state of this checkout. */
-export const home = join(checkout, '.linuxsql');
+/** Git-ignored state of this checkout, database included; LINUXSQL_HOME puts it elsewhere. */
+export const home = process.env['LINUXSQL_HOME'] ? resolve(process.env['LINUXSQL_HOME']) : join(checkout, '.linuxsql');
+/** Eight hex digits that tell our shared names (folders in /tmp, /var/lib) from another checkout's. */
+export const homeTag = createHash('sha256').update(home).digest('hex').slice(0, 8);
 /** Slow products by content hash; may be shared by checkouts. */
 export const cache = process.env['LINUXSQL_CACHE'] ? resolve(process.env['LINUXSQL_CACHE']) : join(home, 'cache');
 /** Stamps of finished set-up stages. */

@@ -6,7 +6,7 @@ import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path';
 import { canRead, serverAccount, type Account } from './account.js';
 import { UserError } from './fail.js';
-import { checkout, checkoutTag, dist, build, ensureFolder, home, socketPathBytes } from './paths.js';
+import { checkout, homeTag, dist, build, ensureFolder, home, socketPathBytes } from './paths.js';
 
 export interface Place {
   account: Account;
@@ -40,7 +40,7 @@ function choosePlace(): Place {
   const account = serverAccount();
   ensureFolder(home);
   const outside = !canRead(account, [home]);
-  const base = outside ? `/var/lib/linuxsql-${checkoutTag}` : home;
+  const base = outside ? `/var/lib/linuxsql-${homeTag}` : home;
   const inHome = join(home, 'run');
   const short = !outside && Buffer.byteLength(inHome) <= runPathBytes;
   return {
@@ -50,7 +50,7 @@ function choosePlace(): Place {
     log: join(base, 'log'),
     tree: join(base, 'postgresql'),
     app: outside ? join(base, 'app') : checkout,
-    run: short ? inHome : `/tmp/linuxsql-${account.uid}-${checkoutTag}`,
+    run: short ? inHome : `/tmp/linuxsql-${account.uid}-${homeTag}`,
     outside,
   };
 }
