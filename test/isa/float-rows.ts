@@ -99,17 +99,26 @@ interface Mode {
   readonly field: number;
   readonly text: string;
   readonly before: readonly number[];
+  readonly flags: number;
 }
 
 function modesOf(shape: Shape): Mode[] {
-  if (!shape.hasMode) return [{ field: 0, text: '', before: [] }];
-  const fixed = MODE_NAMES.map((name, field) => ({ field, text: `, ${name}`, before: [asm.csrrwi(0, CSR.frm, 0)] }));
+  if (!shape.hasMode) return [{ field: 0, text: '', before: [], flags: 0 }];
+  const fixed = MODE_NAMES.map((name, field) => ({
+    field,
+    text: `, ${name}`,
+    before: [asm.csrrwi(0, CSR.frm, 0)],
+    flags: 0,
+  }));
   const dynamic = MODE_NAMES.map((name, mode) => ({
     field: DYNAMIC,
     text: `, dyn (frm = ${name})`,
     before: [asm.csrrwi(0, CSR.frm, mode)],
+    flags: 0,
   }));
-  return [...fixed, ...dynamic];
+  /* With NX set an emulator may take short cuts. */
+  const sticky = { field: 0, text: ', rne, NX set before', before: [], flags: 1 };
+  return [...fixed, ...dynamic, sticky];
 }
 
 /** Destination and sources, different and aliased. The aliased ones run in one mode only. */
@@ -151,7 +160,7 @@ function emitOne(
     before: mode.before,
     body: [withRegisters(row.match, fields)],
     results: [result],
-    flags: true,
+    flags: mode.flags,
   });
 }
 

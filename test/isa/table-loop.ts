@@ -23,8 +23,8 @@ export interface TableLoop {
   /** The instructions under test, and what puts further results into registers. */
   readonly body: readonly number[];
   readonly results: readonly Register[];
-  /** Clear fflags before and record them after each tuple. */
-  readonly flags?: boolean;
+  /** What fflags hold before each tuple; then they are recorded after it. */
+  readonly flags?: number;
 }
 
 const load = (r: Register, base: number, offset: number): number =>
@@ -41,16 +41,18 @@ export function emitTableLoop(program: Program, loop: TableLoop): void {
   program.addressOf(REG_END, offset + tupleSize * loop.tuples.length);
   const start = program.pc;
   loop.operands.forEach((r, i) => program.emit(load(r, REG_TABLE, 8 * i)));
-  if (loop.flags) program.emit(asm.csrrwi(0, CSR.fflags, 0));
+  if (loop.flags !== undefined) program.emit(asm.csrrwi(0, CSR.fflags, loop.flags));
   program.emit(...loop.body);
-  if (loop.flags) program.emit(asm.csrrs(REG_FLAGS, CSR.fflags, 0));
-  const results = loop.flags ? [...loop.results, x(REG_FLAGS)] : loop.results;
+  if (loop.flags !== undefined) program.emit(asm.csrrs(REG_FLAGS, CSR.fflags, 0));
+  const results = loop.flags !== undefined ? [...loop.results, x(REG_FLAGS)] : loop.results;
   results.forEach((r, i) => program.emit(store(r, REG_OUT, 8 * i)));
   program.emit(asm.addi(REG_TABLE, REG_TABLE, tupleSize), asm.addi(REG_OUT, REG_OUT, 8 * results.length));
   program.emit(asm.bne(REG_TABLE, REG_END, start - program.pc));
   program.emit(asm.sd(REG_OUT, GP, HEADER.outPointer));
   program.callRuntime('flush');
-  const names = results.map((r, i) => (loop.flags && i === results.length - 1 ? 'fflags' : registerName(r)));
+  const names = results.map((r, i) =>
+    loop.flags !== undefined && i === results.length - 1 ? 'fflags' : registerName(r),
+  );
   program.record(names, loop.tuples.length, (record) => {
     const tuple = loop.tuples[record] ?? [];
     const operands = loop.operands.map((r, i) => `${registerName(r)} = ${hex(tuple[i] ?? 0n)}`);
