@@ -8,16 +8,19 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { relations } from '../schema/relations/index.js';
 import { cases, refusals, type Case } from './conformance/cases.js';
-import { startHeldMachine, type Service } from './conformance/held-machine.js';
+import { startHeldMachine, type HeldMachine, type Service } from './conformance/held-machine.js';
+import { randomFrom } from './harness/random.js';
 import { chrootWrapper, extensionWrapper, failureOf, installedWrapper, type Wrapper } from './conformance/wrappers.js';
 
+let machine: HeldMachine;
 let service: Service;
 let reference: Wrapper;
 const others: Wrapper[] = [];
 const clients = new Map<Wrapper, pg.Client>();
 
 beforeAll(async () => {
-  service = await startHeldMachine();
+  machine = await startHeldMachine();
+  service = machine.service;
   reference = await extensionWrapper(service.folder);
   others.push(await chrootWrapper(service.folder));
   const installed = await installedWrapper(service.folder);
@@ -64,6 +67,26 @@ describe('the wrappers give equal rows', () => {
       for (const other of others) {
         expect(await rowsOf(session(other), one, planning), `${other.name}, ${planning}`).toEqual(expected);
       }
+    }
+  });
+});
+
+describe('random conditions give equal rows', () => {
+  const leaves = cases.flatMap(({ name, sql }) =>
+    name.startsWith('processes where') ? [sql.slice(sql.indexOf(' where ') + 7)] : [],
+  );
+
+  test.each([1, 2, 3, 4])('seed %i', async (seed) => {
+    const random = randomFrom(seed);
+    const tree = (depth: number): string => {
+      if (depth === 0 || random.chance(0.3)) return `(${leaves[random.below(leaves.length)] ?? 'true'})`;
+      const junction = random.chance(0.5) ? 'and' : 'or';
+      return `${random.chance(0.25) ? 'not ' : ''}(${tree(depth - 1)} ${junction} ${tree(depth - 1)})`;
+    };
+    for (let i = 0; i < 40; i++) {
+      const one = { name: '', sql: `select pid, name, path from processes where ${tree(3)}` };
+      const expected = await rowsOf(session(reference), one, 'auto');
+      for (const other of others) expect(await rowsOf(session(other), one, 'auto'), one.sql).toEqual(expected);
     }
   });
 });
@@ -217,6 +240,56 @@ describe('when the service stands still or goes away', () => {
       await client.query('rollback');
       await service.start();
       await client.query('select count(*) from processes');
+    }
+  });
+});
+
+describe('while the machine runs', () => {
+  const instret = "(select value from counters where metric = 'instret' offset 0)";
+
+  beforeAll(async () => {
+    await machine.control.run();
+    machine.guest.send('while :; do (true); true | true; done\n');
+  });
+
+  async function numbers(wrapper: Wrapper, sql: string): Promise<number[]> {
+    const { rows } = await session(wrapper).query<unknown[]>({ text: sql, rowMode: 'array' });
+    return (rows[0] ?? []).map(Number);
+  }
+
+  test('all tables of a statement show one instant, the next statement a later one', async () => {
+    for (const wrapper of everyWrapper()) {
+      const seen: number[] = [];
+      for (let i = 0; i < 25; i++) {
+        const [one, two, wrong] = await numbers(
+          wrapper,
+          `select ${instret}, ${instret}, (select count(*) from processes p
+             where p.threads <> (select count(*) from threads t where t.tgid = p.pid) and p.state not in ('Z', 'X'))`,
+        );
+        expect(two, wrapper.name).toBe(one);
+        expect(wrong, `${wrapper.name}: processes whose threads are not there`).toBe(0);
+        seen.push(one ?? 0);
+        await sleep(10);
+      }
+      expect(seen, wrapper.name).toEqual([...seen].sort((a, b) => a - b));
+      expect(new Set(seen).size, wrapper.name).toBeGreaterThan(5);
+    }
+  });
+
+  test('an idle transaction does not hold it; repeatable read keeps one instant', async () => {
+    for (const wrapper of everyWrapper()) {
+      for (const [level, kept] of [
+        ['read committed', false],
+        ['repeatable read', true],
+      ] as const) {
+        await session(wrapper).query(`begin isolation level ${level}`);
+        const [first] = await numbers(wrapper, `select ${instret}`);
+        await sleep(200);
+        const [second] = await numbers(wrapper, `select ${instret}`);
+        await session(wrapper).query('commit');
+        if (kept) expect(second, `${wrapper.name}, ${level}`).toBe(first);
+        else expect(second, `${wrapper.name}, ${level}`).toBeGreaterThan(first ?? 0);
+      }
     }
   });
 });

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { serverAccount } from '../../cli/src/base/account.js';
 import { ControlClient } from '../../cli/src/control/client.js';
 import { socketAnswers, waitUntil } from '../../cli/src/server/sockets.js';
+import { atEnd } from '../harness/cleanup.js';
 import { introspectMain } from '../harness/artifacts.js';
-import { prompt, startGuest } from '../harness/guest.js';
+import { prompt, startGuest, type Guest } from '../harness/guest.js';
 import { spawnOwned, type OwnedProcess } from '../harness/processes.js';
 import { tempDir } from '../harness/temp.js';
 
@@ -42,8 +43,14 @@ export class Service {
   }
 }
 
-/** Boots mini with a process that has something of everything, then holds the machine until the test file ends. */
-export async function startHeldMachine(): Promise<Service> {
+export interface HeldMachine {
+  guest: Guest;
+  control: ControlClient;
+  service: Service;
+}
+
+/** Boots mini with a process that has something of everything, then holds the machine. */
+export async function startHeldMachine(): Promise<HeldMachine> {
   const folder = tempDir();
   const account = serverAccount();
   mkdirSync(join(folder, 'vm'));
@@ -56,9 +63,9 @@ export async function startHeldMachine(): Promise<Service> {
   await guest.expect(/truth_subject \d+ ready/);
   await guest.shell('insmod /lib/modules/*/dummy.ko; cat /proc/self/maps >/tmp/maps; exec 7</tmp/maps; rm /tmp/maps');
   const control = await ControlClient.connect(controlSocket);
+  atEnd(() => control.close());
   await control.pause();
-  control.close();
   const service = new Service(folder);
   await service.start();
-  return service;
+  return { guest, control, service };
 }

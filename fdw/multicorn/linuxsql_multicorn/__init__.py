@@ -80,7 +80,6 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
         super().__init__(options, columns)
         self.options = options
         self.machine = machine_of(options)
-        self.serializable = False
         self.relation = ask(options, self._find)
         unknown = [column for column in columns if column not in self.relation.index]
         if unknown:
@@ -93,9 +92,6 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
         if relation is None:
             raise ServiceError("HV00R", "there is no relation %r" % name)
         return relation
-
-    def begin(self, serializable):
-        self.serializable = serializable
 
     def end_scan(self):
         service = _services.get(self.options.get("socket"))
@@ -145,7 +141,7 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
         def start(service):
             relation = self._find(service)
             wanted = [name for name in columns or relation.index if name in relation.index]
-            view = service.view(self.machine, self.serializable)
+            view = service.view(self.machine)
             tree, _ = encode_tree(quals, relation.index)
             return service.scan(self.machine, relation, wanted, tree, sort, bound, view)
 

@@ -49,6 +49,18 @@ def statement_identity():
     return function()
 
 
+# XactIsoLevel from which on a transaction keeps one snapshot (IsolationUsesXactSnapshot of xact.h).
+XACT_REPEATABLE_READ = 2
+
+
+def one_snapshot():
+    """Whether this transaction sees one instant throughout. (Multicorn's begin() tells of serializable alone.)"""
+    try:
+        return ctypes.c_int.in_dll(ctypes.CDLL(None), "XactIsoLevel").value >= XACT_REPEATABLE_READ
+    except (ValueError, OSError):
+        return False
+
+
 class _Scan:
     """A scan under way: frames that arrived while another answer was waited for."""
 
@@ -134,12 +146,12 @@ class Service:
             self._catalogues[machine] = {relation.name: relation for relation in relations}
         return self._catalogues[machine]
 
-    def view(self, machine, whole_transaction):
+    def view(self, machine):
         """The instant this statement (or, repeatable read and above, this transaction) reads.
 
         A cursor left open keeps its instant, which later statements of the transaction then share.
         """
-        identity = "transaction" if whole_transaction else statement_identity()
+        identity = "transaction" if one_snapshot() else statement_identity()
         held = self._views.get(machine)
         if held is not None and (held[0] in (identity, "transaction") or self._scanning(machine)):
             return held[1]
