@@ -1,9 +1,9 @@
 /**
  * A connection to one linuxsql-vm's control socket (docs/protocol.md, "Control"). An answer that is near is
  * awaited for a fraction of a millisecond in place, because that is cheaper than going through the event
- * loop; after that the channel polls without holding anybody up. One request is under way at a time.
+ * loop; after that the channel polls without holding anybody up. Many requests may be under way: the machine
+ * answers for its state while a view waits for the hart.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { frameType, helloMagic, protocolVersion } from '../gen/wire.js';
 import { IntrospectError, introspectError } from '../errors.js';
 import { FrameSplitter, type Frame } from '../wire/frame-splitter.js';
@@ -22,13 +22,20 @@ export interface Reply {
   descriptors: number[];
 }
 
+interface Waiter {
+  resolve: (frame: Frame) => void;
+  reject: (error: unknown) => void;
+  deadline: number;
+}
+
 export class ControlChannel {
   readonly #descriptor: number;
   readonly #splitter = new FrameSplitter();
   readonly #buffer = new Uint8Array(receiveBytes);
+  readonly #waiters = new Map<bigint, Waiter>();
   #descriptors: number[] = [];
   #requests = 0n;
-  #turn: Promise<unknown> = Promise.resolve();
+  #polling = false;
   #closed = false;
 
   private constructor(descriptor: number) {
@@ -69,15 +76,21 @@ export class ControlChannel {
 
   /** Sends a request and waits for its answer. ERROR answers are thrown; so is a silent or dead machine. */
   async request(type: number, payload: FrameWriter, timeoutMs: number): Promise<Reply> {
-    const before = this.#turn;
-    let release: () => void = () => undefined;
-    this.#turn = new Promise<void>((resolve) => (release = resolve));
-    await before;
+    if (this.#closed) throw introspectError('machineUnreachable', 'the connection to the machine is closed');
+    const request = ++this.#requests;
+    let answer: Frame | undefined;
+    const answered = new Promise<Frame>((resolve, reject) => {
+      const deadline = performance.now() + timeoutMs;
+      this.#waiters.set(request, { resolve: (frame) => resolve((answer = frame)), reject, deadline });
+    });
     try {
-      return await this.#exchange(type, payload, timeoutMs);
-    } finally {
-      release();
+      this.#send(payload.frame(type, request));
+      while (!answer && this.#receive(nearMicroseconds)) this.#deliver();
+    } catch (error) {
+      this.#lose(error);
     }
+    if (!answer) this.#poll();
+    return this.#accept(answer ?? (await answered));
   }
 
   /** Sends a request whose answer is of no interest; a later request skips it. */
@@ -89,38 +102,15 @@ export class ControlChannel {
   lost(): boolean {
     if (this.#closed) return true;
     try {
-      this.#receive(0);
-    } catch {
-      this.close();
+      if (this.#receive(0)) this.#deliver();
+    } catch (error) {
+      this.#lose(error);
     }
     return this.#closed;
   }
 
-  async #exchange(type: number, payload: FrameWriter, timeoutMs: number): Promise<Reply> {
-    if (this.#closed) throw introspectError('machineUnreachable', 'the connection to the machine is closed');
-    const request = ++this.#requests;
-    try {
-      this.#send(payload.frame(type, request));
-      const reply = this.#await(request, nearMicroseconds) ?? (await this.#poll(request, timeoutMs));
-      return this.#accept(reply);
-    } catch (error) {
-      if (error instanceof IntrospectError && error.code === 'machine') throw error;
-      this.close();
-      throw unreachable(error);
-    }
-  }
-
   #send(frame: Buffer): void {
     native().send(this.#descriptor, frame, sendMicroseconds);
-  }
-
-  /** The frame that answers request, if it comes within the time; stale answers are dropped. */
-  #await(request: bigint, microseconds: number): Frame | undefined {
-    for (;;) {
-      const frame = this.#splitter.next();
-      if (frame?.request === request && frame.type !== frameType.notice) return frame;
-      if (!frame && !this.#receive(microseconds)) return undefined;
-    }
   }
 
   /** Whether bytes came. Throws at the end of the stream. */
@@ -133,14 +123,55 @@ export class ControlChannel {
     return got > 0;
   }
 
-  async #poll(request: bigint, timeoutMs: number): Promise<Frame> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      await sleep(pollMs);
-      const frame = this.#await(request, 0);
-      if (frame) return frame;
-      if (performance.now() > deadline) throw introspectError('machineUnreachable', 'the machine does not answer');
+  /** Hands whole frames to who waits for them. */
+  #deliver(): void {
+    for (let frame = this.#splitter.next(); frame; frame = this.#splitter.next()) {
+      if (frame.type === frameType.notice) continue;
+      const waiter = this.#waiters.get(frame.request);
+      this.#waiters.delete(frame.request);
+      if (waiter) waiter.resolve(frame);
+      else this.#decline(frame);
     }
+  }
+
+  /** A view that comes after its asker has given up would hold the machine for nothing. */
+  #decline(frame: Frame): void {
+    if (frame.type !== frameType.vmView) return;
+    this.post(frameType.vmViewClose, new FrameWriter().u64(new PayloadReader(frame.payload).u64()));
+  }
+
+  /** Looks for answers every millisecond while somebody waits for one. */
+  #poll(): void {
+    if (this.#polling || this.#closed) return;
+    this.#polling = true;
+    const look = () => {
+      this.#polling = false;
+      try {
+        while (!this.#closed && this.#receive(0)) this.#deliver();
+        this.#expire();
+      } catch (error) {
+        this.#lose(error);
+      }
+      if (this.#waiters.size > 0) this.#poll();
+    };
+    setTimeout(look, pollMs);
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const [request, waiter] of this.#waiters) {
+      if (waiter.deadline > now) continue;
+      this.#waiters.delete(request);
+      this.#send(new FrameWriter().frame(frameType.cancel, request));
+      waiter.reject(introspectError('machineUnreachable', 'the machine does not answer'));
+    }
+  }
+
+  /** The machine is gone: everybody who waits hears of it. */
+  #lose(error: unknown): void {
+    this.close();
+    for (const waiter of this.#waiters.values()) waiter.reject(unreachable(error));
+    this.#waiters.clear();
   }
 
   #accept(frame: Frame): Reply {

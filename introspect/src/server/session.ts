@@ -30,7 +30,8 @@ export interface HeldView {
 
 /** A request under way: before its scan exists, task is undefined. */
 interface Pending {
-  cancelled: boolean;
+  /** It has had its last answer. */
+  ended: boolean;
   task: ScanTask | undefined;
   starved: boolean;
 }
@@ -136,10 +137,10 @@ export class Session {
     const { request, type } = frame;
     if (this.#requests.has(request)) throw introspectError('protocol', 'a request number is used twice');
     if (this.#requests.size >= mostRequests) throw introspectError('tooMany', 'too many requests on one connection');
-    const pending: Pending = { cancelled: false, task: undefined, starved: false };
+    const pending: Pending = { ended: false, task: undefined, starved: false };
     const work = this.#prepare(type, fields, request, pending);
     this.#requests.set(request, pending);
-    work().catch((error: unknown) => this.#finish(request, error));
+    work().catch((error: unknown) => this.#finish(request, pending, error));
   }
 
   /** Parses now, so that malformed frames fail in order; the work itself comes later. */
@@ -149,8 +150,8 @@ export class Session {
       return async () => {
         const held = this.#heldView(open.view, open.machine);
         const task = await openScan(open, request, this.#machines, held);
+        if (this.#ended || pending.ended) return task.close();
         pending.task = task;
-        if (this.#ended || pending.cancelled) return this.#finish(request, cancelled());
         this.#run(request, pending);
       };
     }
@@ -162,6 +163,7 @@ export class Session {
         const { metNow, condition: hartWords } = await resolveCondition(this.#machines.get(machine), condition);
         this.#answer(
           request,
+          pending,
           new FrameWriter()
             .u8(metNow ? 1 : 0)
             .text(hartWords)
@@ -171,7 +173,7 @@ export class Session {
     }
     fields.end();
     if (type === frameType.schema) {
-      return async () => this.#answer(request, await schemaAnswer(machine, this.#machines, request));
+      return async () => this.#answer(request, pending, await schemaAnswer(machine, this.#machines, request));
     }
     return () => this.#openView(machine, request, pending);
   }
@@ -181,13 +183,14 @@ export class Session {
     const known = [...this.#views.values()].some((held) => held.machine === machine);
     if (known) throw introspectError('tooMany', `this connection holds a view of machine "${name}" already`);
     const view = await machine.openView();
-    if (this.#ended || pending.cancelled) {
-      machine.closeView(view);
-      throw cancelled();
-    }
+    if (this.#ended || pending.ended) return machine.closeView(view);
     const id = ++this.#lastView;
     this.#views.set(id, { machine, view });
-    this.#answer(request, new FrameWriter().u64(id).u64(view.instret).u64(view.timeNs).frame(frameType.view, request));
+    this.#answer(
+      request,
+      pending,
+      new FrameWriter().u64(id).u64(view.instret).u64(view.timeNs).frame(frameType.view, request),
+    );
   }
 
   #heldView(id: bigint, machine: string): HeldView | undefined {
@@ -218,11 +221,11 @@ export class Session {
     this.#run(request, pending);
   }
 
+  /** Answered at once; what is under way cleans up after itself when it comes back. */
   #cancel(request: bigint): void {
     const pending = this.#requests.get(request);
-    if (!pending || pending.cancelled) return;
-    pending.cancelled = true;
-    if (pending.task) this.#finish(request, cancelled());
+    if (pending)
+      this.#finish(request, pending, introspectError('cancelled', 'canceling statement due to user request'));
   }
 
   /** Gives a scan one turn and asks for another if it needs one. */
@@ -231,11 +234,11 @@ export class Session {
     this.#socket.cork();
     try {
       const result = pending.task!.turn((frame) => this.#send(frame));
-      if (result === 'done') this.#finish(request, undefined);
+      if (result === 'done') this.#finish(request, pending, undefined);
       else if (result === 'starved') pending.starved = true;
       else this.#schedule();
     } catch (error) {
-      this.#finish(request, error);
+      this.#finish(request, pending, error);
     } finally {
       this.#socket.uncork();
     }
@@ -252,20 +255,19 @@ export class Session {
     });
   }
 
-  #answer(request: bigint, frame: Buffer): void {
-    const pending = this.#requests.get(request);
+  #answer(request: bigint, pending: Pending, frame: Buffer): void {
+    if (pending.ended) return;
     this.#requests.delete(request);
-    if (this.#ended) return;
-    if (pending?.cancelled) this.#fail(request, cancelled());
-    else this.#send(frame);
+    this.#send(frame);
   }
 
-  /** Ends a request that has a scan or failed. */
-  #finish(request: bigint, error: unknown): void {
-    const pending = this.#requests.get(request);
+  /** Ends a request that has a scan, failed or was cancelled; the first end counts. */
+  #finish(request: bigint, pending: Pending, error: unknown): void {
+    if (pending.ended) return;
+    pending.ended = true;
     this.#requests.delete(request);
-    pending?.task?.close();
-    if (error !== undefined && !this.#ended) this.#fail(request, error);
+    pending.task?.close();
+    if (error !== undefined) this.#fail(request, error);
   }
 
   /** Sends ERROR; protocol errors end the connection too. */
@@ -286,10 +288,6 @@ export class Session {
   #send(frame: Buffer): void {
     if (!this.#ended && this.#socket.writable) this.#socket.write(frame);
   }
-}
-
-function cancelled(): IntrospectError {
-  return introspectError('cancelled', 'canceling statement due to user request');
 }
 
 function toIntrospectError(error: unknown): IntrospectError {
