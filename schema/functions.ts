@@ -39,11 +39,7 @@ const stateColumns = [
 const control: SqlFunction[] = [
   {
     name: 'vm_step_until',
-    args: [
-      { name: 'condition', type: 'text' },
-      { name: 'max_insns', type: 'bigint', default: '10000000000' },
-      machine,
-    ],
+    args: [{ name: 'condition', type: 'text' }, { name: 'max_insns', type: 'bigint', default: '10000000000' }, machine],
     returns: [
       { name: 'stopped_by', type: 'text' },
       { name: 'condition_met', type: 'boolean' },
@@ -111,7 +107,7 @@ const control: SqlFunction[] = [
     language: 'c',
     volatility: 'volatile',
     grantee: 'operator',
-    doc: 'type on the console of a machine; returns the bytes taken. A line ends with a newline: E\'ls\\n\'',
+    doc: "type on the console of a machine; returns the bytes taken. A line ends with a newline: E'ls\\n'",
   },
   {
     name: 'vm_create',

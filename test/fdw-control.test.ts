@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { startChain, type Chain } from './harness/chain.js';
+import { conditions, queries, sameRows } from './fdw/conditions.js';
 import { failure } from './fdw/setup.js';
 
 const prompt = 'linuxsql:~# ';
@@ -40,7 +41,10 @@ async function shell(command: string): Promise<string> {
   const { seq } = await one<{ seq: string }>('select coalesce(max(seq), -1) as seq from linux.console');
   await client.query('select vm_console_write($1)', [`${command}\n`]);
   expect((await step(`console:${prompt}`)).condition_met).toBe(true);
-  const { text } = await one<{ text: string }>("select string_agg(text, '' order by seq) as text from linux.console where seq > $1", [seq]);
+  const { text } = await one<{ text: string }>(
+    "select string_agg(text, '' order by seq) as text from linux.console where seq > $1",
+    [seq],
+  );
   return text.replaceAll('\r', '');
 }
 
@@ -51,7 +55,11 @@ beforeAll(async () => {
 
 describe('a machine from nothing to its shell', () => {
   test('is stopped, and says how to start it', async () => {
-    expect(await one('select machine, state, desired from vm_list()')).toEqual({ machine: 'vm1', state: 'stopped', desired: 'stopped' });
+    expect(await one('select machine, state, desired from vm_list()')).toEqual({
+      machine: 'vm1',
+      state: 'stopped',
+      desired: 'stopped',
+    });
     expect((await failure(() => step('idle'))).code).toBe('08001');
     expect((await client.query("select * from vm_status('vm1', true)")).rows).toEqual([]);
   });
@@ -70,7 +78,10 @@ describe('a machine from nothing to its shell', () => {
     await client.query("select vm_create('other', 'linux-6.1', 'opensbi', memory => '64 MB')");
     await client.query("begin; select vm_start('other'); rollback");
     await sleep(1500);
-    expect(await one("select state, desired from vm_list() where machine = 'other'")).toEqual({ state: 'stopped', desired: 'stopped' });
+    expect(await one("select state, desired from vm_list() where machine = 'other'")).toEqual({
+      state: 'stopped',
+      desired: 'stopped',
+    });
     const ambiguous = await failure(() => client.query("select vm_start('no_such')"));
     expect(ambiguous.code).toBe('42704');
     await client.query("select vm_destroy('other')");
@@ -79,7 +90,7 @@ describe('a machine from nothing to its shell', () => {
 
   test('runs to conditions in hart and kernel words', async () => {
     expect(await step('init:proc', '5000000000')).toMatchObject({ stopped_by: 'init:proc', condition_met: true });
-    const { rows } = await client.query<{ comm: string }>("select comm from vm_proc_tree() where pid = 1");
+    const { rows } = await client.query<{ comm: string }>('select comm from vm_proc_tree() where pid = 1');
     expect(rows).toEqual([{ comm: 'init' }]);
     const before = await one<{ instret: string }>('select instret from vm_status()');
     const budget = await step('pc:0x1', '1000000');
@@ -100,6 +111,24 @@ describe('a machine from nothing to its shell', () => {
     const { rows } = await client.query<{ text: string }>("select text from vm_console where text like '%sum 42%'");
     expect(rows.length).toBeGreaterThan(0);
   });
+});
+
+test('pushdown to the live service changes no answer', async () => {
+  await client.query(`create schema copy;
+    create table copy.processes as select * from linux.processes;
+    create table copy.threads as select * from linux.threads;
+    create table copy.page_faults as select * from linux.page_faults`);
+  const same = (query: string): Promise<number> => sameRows(client, 'linux', 'copy', query);
+  for (const condition of conditions) {
+    await same(`select * from processes where ${condition}`);
+    await same(`select count(*) from processes where not (${condition})`);
+  }
+  for (const query of queries) await same(query);
+  await same("select * from page_faults where cause = 'Store page fault' and seq > 20 order by seq desc limit 5");
+  await same("select seq from page_faults where priv in ('U', 'M') or pid is null");
+  await client.query('set enable_hashjoin = off; set enable_mergejoin = off');
+  await same('select p.pid, t.tid from processes p join threads t on t.tgid = p.pid order by 1, 2');
+  await client.query('reset all; drop schema copy cascade');
 });
 
 describe('waits are ours', () => {
@@ -142,13 +171,21 @@ describe('refresh', () => {
     await eventually("select runs >= 2 and failures = 0 as v from vm_refreshes where view = 'counts'::regclass", true);
     expect((await one<{ value: number }>('select value from counts')).value).toBeGreaterThan(before.value);
     await client.query('select vm_pause()');
-    await client.query('create view broken as select 0::bigint as zero; create materialized view fails as select zero from broken');
+    await client.query(
+      'create view broken as select 0::bigint as zero; create materialized view fails as select zero from broken',
+    );
     await client.query('create or replace view broken as select (1 / 0)::bigint as zero');
     await client.query("select vm_refresh_every('fails', '1 second')");
     await eventually("select failures >= 2 as v from vm_refreshes where view = 'fails'::regclass", true);
-    expect(await one("select sqlstate, message from vm_refresh_log order by id desc limit 1")).toEqual({ sqlstate: '22012', message: 'division by zero' });
+    expect(await one('select sqlstate, message from vm_refresh_log order by id desc limit 1')).toEqual({
+      sqlstate: '22012',
+      message: 'division by zero',
+    });
     await client.query('create or replace view broken as select 7::bigint as zero');
-    await eventually("select last_error is null and runs > failures as v from vm_refreshes where view = 'fails'::regclass", true);
+    await eventually(
+      "select last_error is null and runs > failures as v from vm_refreshes where view = 'fails'::regclass",
+      true,
+    );
     await client.query('drop materialized view fails');
     await eventually('select count(*)::int as v from vm_refreshes', 1);
     expect(await one("select vm_refresh_stop('counts') as v")).toEqual({ v: true });
@@ -185,7 +222,9 @@ describe('the supervisor', () => {
     client = await chain.connect();
     await eventually("select state as v from vm_list() where machine = 'vm1'", 'paused');
     expect(chain.pids('machine')).toEqual([machine]);
-    expect(BigInt((await one<{ instret: string }>('select instret from vm_status()')).instret)).toBeGreaterThanOrEqual(BigInt(instret));
+    expect(BigInt((await one<{ instret: string }>('select instret from vm_status()')).instret)).toBeGreaterThanOrEqual(
+      BigInt(instret),
+    );
     await client.query("select vm_console_write(E'\\x03')");
     expect((await step(`console:${prompt}`)).condition_met).toBe(true);
     expect(await shell('echo still $((1 + 1))')).toContain('still 2\n');

@@ -7,9 +7,15 @@ import { run } from './harness/processes.js';
 test.each([
   ['trixie', '17'],
   ['forky', '18'],
-])('headers of %s: PostgreSQL %s', async (suite, version) => {
-  const script = join(checkout, 'test/fdw/headers.sh');
-  const { code, stdout, stderr } = await run('bash', [script, checkout, cache, suite, version], { timeoutMs: 300_000 });
-  expect(`${stdout}${stderr}`.match(/.*(error|warning):.*/g) ?? []).toEqual([]);
-  expect(code, stderr).toBe(0);
-}, 320_000);
+])(
+  'headers of %s: PostgreSQL %s',
+  async (suite, version) => {
+    const script = join(checkout, 'test/fdw/headers.sh');
+    const { code, stdout, stderr } = await run('bash', [script, checkout, cache, suite, version], {
+      timeoutMs: 300_000,
+    });
+    expect(`${stdout}${stderr}`.match(/.*(error|warning):.*/g) ?? []).toEqual([]);
+    expect(code, stderr).toBe(0);
+  },
+  320_000,
+);

@@ -15,7 +15,13 @@ test('pg_regress', async () => {
   const { code, stdout, stderr } = await run(
     pgRegress,
     [
-      ...['--use-existing', `--host=${database.socketDir}`, '--port=5432', '--user=postgres', `--dbname=${database.name}`],
+      ...[
+        '--use-existing',
+        `--host=${database.socketDir}`,
+        '--port=5432',
+        '--user=postgres',
+        `--dbname=${database.name}`,
+      ],
       ...[`--inputdir=${join(checkout, 'fdw/test')}`, `--outputdir=${output}`, '--bindir=/usr/lib/postgresql/15/bin'],
       ...['import', 'explain', 'surface'],
     ],

@@ -14,7 +14,19 @@ beforeAll(async () => {
   peer = await startPeer();
   database = await createDatabase();
   client = await database.connect();
-  for (const machine of ['vm1', 'stalled', 'mute', 'cut', 'error', 'badstate', 'noisy', 'wrongview', 'dribble', 'hangup', 'flood'])
+  for (const machine of [
+    'vm1',
+    'stalled',
+    'mute',
+    'cut',
+    'error',
+    'badstate',
+    'noisy',
+    'wrongview',
+    'dribble',
+    'hangup',
+    'flood',
+  ])
     await defineMachine(client, peer, machine);
   for (const machine of ['rows-100000', 'rows-3000']) await defineMachine(client, peer, machine);
 });
@@ -88,7 +100,12 @@ describe('failures', () => {
     for (let i = 0; i < 10; i++) {
       // a batch that arrives after credit was granted for the ones before it is within its rights
       const query = client.query('select seq from flood.page_faults where length(cause) >= 0 limit 1');
-      codes.add(await query.then(() => 'answered', (error: pg.DatabaseError) => error.code ?? ''));
+      codes.add(
+        await query.then(
+          () => 'answered',
+          (error: pg.DatabaseError) => error.code ?? '',
+        ),
+      );
       await stillWell();
       await client.query('begin; declare c cursor for select * from flood.page_faults');
       await client.query('fetch 1 from c').catch(() => undefined);
@@ -114,7 +131,9 @@ describe('failures', () => {
   });
 
   test('nobody listens: 08001 with a hint', async () => {
-    await client.query("create server absent foreign data wrapper linuxsql options (machine 'absent', socket '/tmp/no-such.sock')");
+    await client.query(
+      "create server absent foreign data wrapper linuxsql options (machine 'absent', socket '/tmp/no-such.sock')",
+    );
     await client.query('create schema absent; import foreign schema linux from server absent into absent');
     const error = await client.query('select * from absent.processes').then(
       () => undefined,
@@ -165,7 +184,9 @@ describe('protocol fuzz', () => {
       peer.dropConnections();
     }
     await client.query('reset statement_timeout; reset linuxsql.connect_timeout');
-    expect([...seen.keys()].filter((code) => !/^(answered|08P01|08006|08001|57014|55000|XX001)$/.test(code))).toEqual([]);
+    expect([...seen.keys()].filter((code) => !/^(answered|08P01|08006|08001|57014|55000|XX001)$/.test(code))).toEqual(
+      [],
+    );
     expect(seen.get('08P01')).toBeGreaterThan(50);
     expect((await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows).toEqual(rows);
     await stillWell();
@@ -178,7 +199,9 @@ describe('instants', () => {
     await client.query('select * from vm1.processes order by name limit 3');
     expect(peer.viewsOpened).toBe(before);
     peer.log.length = 0;
-    await client.query('select 1 from vm1.processes a join vm1.threads b on a.pid = b.tid join vm1.mounts c on c.mount_id = a.nice');
+    await client.query(
+      'select 1 from vm1.processes a join vm1.threads b on a.pid = b.tid join vm1.mounts c on c.mount_id = a.nice',
+    );
     expect(peer.viewsOpened).toBe(before + 1);
     expect(new Set(peer.log.map(({ view }) => view)).size).toBe(1);
     expect(peer.log[0]?.view).not.toBe(0n);
@@ -210,9 +233,13 @@ describe('instants', () => {
     expect((await failure(() => client.query(join))).code).toBe('22012');
     expect(await until(() => peer.openViews.size === 0)).toBe(true);
     await client.query('rollback to s');
-    await client.query(`do $$ begin perform ${join.slice('select '.length)}; exception when division_by_zero then null; end $$`);
+    await client.query(
+      `do $$ begin perform ${join.slice('select '.length)}; exception when division_by_zero then null; end $$`,
+    );
     expect(await until(() => peer.openViews.size === 0)).toBe(true);
-    await client.query('declare c cursor for select a.seq from rows_3000.page_faults a join rows_3000.traps b on a.seq = b.seq');
+    await client.query(
+      'declare c cursor for select a.seq from rows_3000.page_faults a join rows_3000.traps b on a.seq = b.seq',
+    );
     await client.query('fetch 5 from c');
     expect(peer.openViews.size).toBe(1);
     await client.query('close c');
@@ -222,7 +249,9 @@ describe('instants', () => {
   });
 
   test('cursors go on while other statements run', async () => {
-    await client.query('begin; declare c cursor for select seq from rows_3000.page_faults; declare d scroll cursor for select pid from vm1.processes');
+    await client.query(
+      'begin; declare c cursor for select seq from rows_3000.page_faults; declare d scroll cursor for select pid from vm1.processes',
+    );
     const seen: number[] = [];
     for (let i = 0; i < 30; i++) {
       const { rows } = await client.query<{ seq: string }>('fetch 100 from c');
@@ -243,6 +272,8 @@ describe('instants', () => {
 });
 
 test('a large scan is whole', async () => {
-  const { rows } = await client.query('select count(*)::int as n, sum(seq)::bigint as s, count(physical_page)::int as p from rows_100000.page_faults');
+  const { rows } = await client.query(
+    'select count(*)::int as n, sum(seq)::bigint as s, count(physical_page)::int as p from rows_100000.page_faults',
+  );
   expect(rows).toEqual([{ n: 100000, s: '4999950000', p: 80000 }]);
 });

@@ -141,7 +141,8 @@ function sqlFunction(fn: SqlFunction): string[] {
 function view(file: string): string[] {
   const name = file.replace(/\.sql$/, '');
   const [doc, ...lines] = source('views', file).split('\n');
-  if (doc === undefined || !doc.startsWith('-- ')) throw new Error(`schema/views/${file}: the first line is no comment`);
+  if (doc === undefined || !doc.startsWith('-- '))
+    throw new Error(`schema/views/${file}: the first line is no comment`);
   return [
     `create view ${name} as`,
     `${lines.join('\n')};`,

@@ -51,7 +51,11 @@ function schemaAnswer(rows: number): Buffer {
   for (const relation of relations) {
     out.text(relation.name).text(relation.doc).f64(rows).u16(relation.columns.length);
     for (const column of relation.columns) {
-      out.text(column.name).u8(columnType[column.type]).u8(column.nullable ? 1 : 0).text(column.doc);
+      out
+        .text(column.name)
+        .u8(columnType[column.type])
+        .u8(column.nullable ? 1 : 0)
+        .text(column.doc);
     }
     out.u16(relation.keys.length);
     for (const key of relation.keys) {
@@ -236,7 +240,8 @@ class Connection {
         return;
       case frameType.cancel:
         this.peer.cancels++;
-        if (this.scans.delete(frame.request) || this.noisy.delete(frame.request)) this.sendError(frame.request, '57014', 'cancelled');
+        if (this.scans.delete(frame.request) || this.noisy.delete(frame.request))
+          this.sendError(frame.request, '57014', 'cancelled');
         return;
       case frameType.ping:
         this.send(frameType.pong, frame.request);

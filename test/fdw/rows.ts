@@ -47,7 +47,8 @@ function readValue(reader: Reader): Value {
 }
 
 function order(left: Value, right: Value): number {
-  if (typeof left === 'string' && typeof right === 'string') return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  if (typeof left === 'string' && typeof right === 'string')
+    return Buffer.compare(Buffer.from(left), Buffer.from(right));
   if (left === null || right === null) return 0;
   return left < right ? -1 : left > right ? 1 : 0;
 }
@@ -203,7 +204,7 @@ export function rowBytes(row: Row, columns: number[]): Buffer {
 export function batches(rows: Row[], columns: number[]): Buffer[] {
   const payloads: Buffer[] = [];
   let most = 16;
-  for (let at = 0; at < rows.length; ) {
+  for (let at = 0; at < rows.length;) {
     const parts: Buffer[] = [];
     let bytes = 8;
     while (at < rows.length && parts.length < most && bytes < 65536) {
