@@ -148,7 +148,7 @@ static void stream_console(struct control *control, struct client *client) {
   put_console(client, instret, bytes, size);
 }
 
-static bool settled(struct control *control, struct client *client, const struct pending *pending) {
+static bool settled(struct control *control, struct client *client, struct pending *pending) {
   switch (pending->kind) {
   case PENDING_STEP: {
     struct step_result ignored;
@@ -156,6 +156,7 @@ static bool settled(struct control *control, struct client *client, const struct
     answer_step(control, client, pending);
     return true;
   }
+  case PENDING_STEP_START: step_begin(control, client, pending); return false;
   case PENDING_PAUSE:
   case PENDING_STOP:
     if (!runner_parked(control->runner)) return false;

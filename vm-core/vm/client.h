@@ -3,6 +3,7 @@
 #define VM_CLIENT_H
 
 #include "vm/frame.h"
+#include "vm/step.h"
 
 struct control;
 
@@ -12,12 +13,15 @@ enum {
   CLIENT_OUT_HIGH = 256 << 10, /* bytes unsent: no more requests are read, no console output added */
 };
 
-enum pending_kind { PENDING_NONE, PENDING_PAUSE, PENDING_STOP, PENDING_STEP };
+/* PENDING_STEP_START: the step before it was cancelled and has not ended yet. */
+enum pending_kind { PENDING_NONE, PENDING_PAUSE, PENDING_STOP, PENDING_STEP, PENDING_STEP_START };
 
 struct pending {
   enum pending_kind kind;
   uint64_t request;
-  uint64_t serial; /* of the step: steps finished when it was begun */
+  uint64_t serial; /* of a step: steps finished when it was begun */
+  uint64_t max_insns;
+  struct step step;
 };
 
 struct client {
@@ -41,8 +45,8 @@ bool client_receive(struct client *client);
 /* Send what can be sent. false: the connection is over. */
 bool client_send(struct control *control, struct client *client);
 
-/* Handle requests received as far as their answers find room, and answer what has come true: pauses, stops, steps,
- * console output. True when a request was handled. */
+/* Handle requests received as far as their answers find room, and answer what has come true: pauses, stops,
+ * steps, console output. True when a request was handled. */
 bool client_settle(struct control *control, struct client *client);
 
 /* True when requests may be read: not closing, output not piled up. */
@@ -65,5 +69,7 @@ void answer_done(struct client *client, uint64_t request);
 void answer_state(struct control *control, struct client *client, uint64_t request);
 void answer_step(struct control *control, struct client *client, const struct pending *step);
 void answer_views(struct control *control);
+/* Begin the step that waits in `pending`, now or later; answers when it cannot be. */
+void step_begin(struct control *control, struct client *client, struct pending *pending);
 
 #endif

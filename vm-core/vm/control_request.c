@@ -146,6 +146,19 @@ static void on_stop(struct control *control, struct client *client, struct reque
   }
 }
 
+void step_begin(struct control *control, struct client *client, struct pending *pending) {
+  struct step_result ignored;
+  pending->serial = runner_steps_done(control->runner, &ignored);
+  switch (runner_step(control->runner, &pending->step, pending->max_insns)) {
+  case STEP_STARTED: pending->kind = PENDING_STEP; break;
+  case STEP_ENDING: break;
+  case STEP_BUSY:
+    pending->kind = PENDING_NONE;
+    answer_error(client, pending->request, "55006", "another step is running on this machine", "");
+    break;
+  }
+}
+
 static void on_step(struct control *control, struct client *client, struct request *request) {
   struct step step;
   char error[320];
@@ -162,13 +175,11 @@ static void on_step(struct control *control, struct client *client, struct reque
                  "instret:N, idle.");
     return;
   }
-  struct pending *pending = wait_for(client, request, PENDING_STEP);
+  struct pending *pending = wait_for(client, request, PENDING_STEP_START);
   if (!pending) return;
-  struct step_result ignored;
-  pending->serial = runner_steps_done(control->runner, &ignored);
-  if (runner_step(control->runner, &step, max_insns)) return;
-  pending->kind = PENDING_NONE;
-  answer_error(client, request->id, "55006", "another step is running on this machine", "");
+  pending->step = step;
+  pending->max_insns = max_insns;
+  step_begin(control, client, pending);
 }
 
 static void on_console_write(struct control *control, struct client *client, struct request *request) {

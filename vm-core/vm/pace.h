@@ -18,8 +18,8 @@ uint64_t host_now_ns(void); /* CLOCK_MONOTONIC */
 /* Guest and host are level now. */
 void pace_start(struct pace *pace, uint64_t guest_ns);
 
-/* Host instant (host_now_ns) at which guest time may be `guest_ns`; forgets lag beyond PACE_DEBT_NS, and any lead (steps
- * jump over idle time). */
+/* Host instant (host_now_ns) at which guest time may be `guest_ns`; forgets lag beyond PACE_DEBT_NS, and any
+ * lead (steps jump over idle time). */
 uint64_t pace_deadline(struct pace *pace, uint64_t guest_now_ns, uint64_t guest_ns);
 
 #endif

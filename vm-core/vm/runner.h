@@ -88,8 +88,12 @@ struct engine_counters runner_counters(const struct runner *runner);
 /* The rest is for the control thread. */
 void runner_run(struct runner *runner);
 void runner_pause(struct runner *runner); /* ends a step as cancelled */
-/* false: a step is running already. */
-bool runner_step(struct runner *runner, const struct step *step, uint64_t max_insns);
+enum step_start {
+  STEP_STARTED,
+  STEP_BUSY,
+  STEP_ENDING /* the one that runs was cancelled: try again at the next notice */
+};
+enum step_start runner_step(struct runner *runner, const struct step *step, uint64_t max_insns);
 void runner_cancel_step(struct runner *runner);
 /* Number of steps finished so far, and the result of the last. */
 uint64_t runner_steps_done(struct runner *runner, struct step_result *result);

@@ -54,10 +54,12 @@ void runner_pause(struct runner *runner) {
   pthread_mutex_unlock(&runner->lock);
 }
 
-bool runner_step(struct runner *runner, const struct step *step, uint64_t max_insns) {
+enum step_start runner_step(struct runner *runner, const struct step *step, uint64_t max_insns) {
   pthread_mutex_lock(&runner->lock);
-  bool accepted = !runner->step_open && !runner->quit;
-  if (accepted) {
+  enum step_start start = STEP_STARTED;
+  if (runner->step_open || runner->quit) {
+    start = runner->step_cancelled && !runner->quit ? STEP_ENDING : STEP_BUSY;
+  } else {
     leave_poweroff(runner);
     runner->step = *step;
     runner->step_max = max_insns;
@@ -67,7 +69,7 @@ bool runner_step(struct runner *runner, const struct step *step, uint64_t max_in
     nudge(runner);
   }
   pthread_mutex_unlock(&runner->lock);
-  return accepted;
+  return start;
 }
 
 void runner_cancel_step(struct runner *runner) {
