@@ -87,6 +87,7 @@ OP(lr_w) {
   const uint8_t *host = load_reserved(hart, op, 4);
   if (!host) return op_trap(hart, op);
   RD = word(*(const uint32_t *)host);
+  if (unlikely(hart->leave)) return op_leave(hart, op);
   NEXT;
 }
 
@@ -94,6 +95,7 @@ OP(lr_d) {
   const uint8_t *host = load_reserved(hart, op, 8);
   if (!host) return op_trap(hart, op);
   RD = *(const uint64_t *)host;
+  if (unlikely(hart->leave)) return op_leave(hart, op);
   NEXT;
 }
 
