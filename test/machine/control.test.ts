@@ -63,7 +63,7 @@ describe('a machine under steps', () => {
     }
     const here = await control.step(`console:${shell}`, 5n * billion);
     expect(here.conditionMet).toBe(true);
-    expect(guest.output()).toContain('linuxsql mini ready');
+    await expect.poll(() => guest.output()).toContain('linuxsql mini ready');
     const there = `pc:0x${here.pc.toString(16)}`;
     expect(await control.step(there, billion)).toMatchObject({ stoppedBy: 'pc', conditionMet: true, executed: 0n });
     const again = await control.step(there, billion);
