@@ -5,16 +5,17 @@
 #include "base/sha256.h"
 #include "hart/csr.h"
 
-/* The one list of state words: visit(context, &field) copies between a word and a field of its own width. */
+/* The one list of state words. */
+/* clang-format off */
 #define HART_STATE_FIELDS(X)                                                                                 \
-  X(pc)                                                                                                      \
-  X(priv)                                                                                                    \
-  X(frm) X(fflags) X(idle_ns) X(waiting) X(reservation_valid) X(reservation) X(reservation_size)             \
-      X(csr.mstatus) X(csr.misa) X(csr.medeleg) X(csr.mideleg) X(csr.mie) X(csr.mip_lines) X(csr.mip_soft)   \
-          X(csr.mtvec) X(csr.mcounteren) X(csr.mcountinhibit) X(csr.menvcfg) X(csr.mscratch) X(csr.mepc)     \
-              X(csr.mcause) X(csr.mtval) X(csr.stvec) X(csr.scounteren) X(csr.senvcfg) X(csr.sscratch)       \
-                  X(csr.sepc) X(csr.scause) X(csr.stval) X(csr.satp) X(csr.stimecmp) X(csr.mcycle_offset)    \
-                      X(csr.minstret_offset)
+  X(pc) X(priv) X(frm) X(fflags) X(idle_ns) X(waiting)                                                       \
+  X(reservation_valid) X(reservation) X(reservation_size)                                                    \
+  X(csr.mstatus) X(csr.misa) X(csr.medeleg) X(csr.mideleg) X(csr.mie) X(csr.mip_lines) X(csr.mip_soft)       \
+  X(csr.mtvec) X(csr.mcounteren) X(csr.mcountinhibit) X(csr.menvcfg)                                         \
+  X(csr.mscratch) X(csr.mepc) X(csr.mcause) X(csr.mtval)                                                     \
+  X(csr.stvec) X(csr.scounteren) X(csr.senvcfg) X(csr.sscratch) X(csr.sepc) X(csr.scause) X(csr.stval)       \
+  X(csr.satp) X(csr.stimecmp) X(csr.mcycle_offset) X(csr.minstret_offset)
+/* clang-format on */
 
 #define COUNT_FIELD(field) +1
 enum {
