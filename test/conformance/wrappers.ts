@@ -122,7 +122,7 @@ export async function installedWrapper(serviceFolder: string): Promise<Wrapper |
   const packages = tempDir();
   cpSync(join(checkout, 'fdw/multicorn/linuxsql_multicorn'), join(packages, 'linuxsql_multicorn'), { recursive: true });
   const before = process.env['PYTHONPATH'];
-  process.env['PYTHONPATH'] = packages;
+  process.env['PYTHONPATH'] = before === undefined ? packages : `${packages}:${before}`;
   const cluster = await startCluster();
   if (before === undefined) delete process.env['PYTHONPATH'];
   else process.env['PYTHONPATH'] = before;

@@ -12,7 +12,7 @@ SQLSTATE in their text. Multicorn does not tell that a statement wants a whole r
 `select row_to_json(p) from processes p where p.pid = 1`, the row shows nulls for the columns not named.
 """
 from multicorn import ColumnDefinition, ForeignDataWrapper, TableDefinition
-from multicorn.utils import ERROR, WARNING, log_to_postgres
+from multicorn.utils import WARNING, log_to_postgres
 
 from .frames import ConnectionLost, ServiceError
 from .gen import wire
@@ -161,7 +161,7 @@ class LinuxSqlForeignDataWrapper(ForeignDataWrapper):
             yield "LinuxSQL order: %s%s" % (sortkeys[0].attname, " desc" if sortkeys[0].is_reversed else "")
 
     def _read_only(self, *_):
-        log_to_postgres("linuxsql relations cannot be written (SQLSTATE 0A000)", ERROR)
+        raise ServiceError("0A000", "relation %s cannot be written" % self.relation.name)
 
     insert = update = delete = _read_only
 

@@ -17,11 +17,20 @@ SLICE = 0.05
 
 
 class ServiceError(Exception):
-    """An ERROR frame, or a connection that cannot be had; str() carries SQLSTATE, message, detail and hint."""
+    """An ERROR frame, or a connection that cannot be had.
+
+    str() tells all in one text, for Multicorn; multicorn2 takes message, detail and hint from the attributes it knows.
+    """
+
+    _is_multicorn_exception = True
+    code = 3  # ERROR, in the numbers of multicorn.utils
 
     def __init__(self, sqlstate, message, detail="", hint=""):
         self.sqlstate = sqlstate
-        parts = ["%s (SQLSTATE %s)" % (message, sqlstate)]
+        self.message = "%s (SQLSTATE %s)" % (message, sqlstate)
+        self.detail = detail or None
+        self.hint = hint or None
+        parts = [self.message]
         if detail:
             parts.append("DETAIL: " + detail)
         if hint:
