@@ -113,8 +113,8 @@ const control: SqlFunction[] = [
     name: 'vm_create',
     args: [
       { name: 'name', type: 'text' },
-      { name: 'kernel', type: 'text' },
-      { name: 'firmware', type: 'text' },
+      { name: 'kernel', type: 'text', default: 'null' },
+      { name: 'firmware', type: 'text', default: 'null' },
       { name: 'disk', type: 'text', default: 'null' },
       { name: 'initrd', type: 'text', default: 'null' },
       { name: 'memory', type: 'text', default: "'1 GB'" },
@@ -127,7 +127,7 @@ const control: SqlFunction[] = [
     language: 'plpgsql',
     volatility: 'volatile',
     grantee: 'operator',
-    doc: 'a machine made of images in the database, stopped; sizes as pg_size_bytes takes them',
+    doc: 'a machine made of images in the database, stopped; without a kernel or firmware named, the newest; sizes as pg_size_bytes takes them',
   },
   {
     name: 'vm_destroy',

@@ -75,7 +75,7 @@ describe('a machine from nothing to its shell', () => {
   });
 
   test('a rolled back start starts nothing', async () => {
-    await client.query("select vm_create('other', 'linux-6.1', 'opensbi', memory => '64 MB')");
+    await client.query("select vm_create('other', memory => '64 MB')");
     await client.query("begin; select vm_start('other'); rollback");
     await sleep(1500);
     expect(await one("select state, desired from vm_list() where machine = 'other'")).toEqual({
@@ -129,6 +129,20 @@ test('pushdown to the live service changes no answer', async () => {
   await client.query('set enable_hashjoin = off; set enable_mergejoin = off');
   await same('select p.pid, t.tid from processes p join threads t on t.tgid = p.pid order by 1, 2');
   await client.query('reset all; drop schema copy cascade');
+});
+
+test('readers read, operators operate', async () => {
+  await client.query('set role linuxsql_reader');
+  await client.query(
+    'select * from vm_proc_tree(); select * from vm_list(); select * from vm_status(); select * from vm_console limit 1',
+  );
+  for (const query of ["vm_step_until('idle')", 'vm_stop()', "vm_console_write('x')", 'vm_pause()'])
+    expect((await failure(() => client.query(`select ${query}`))).code).toBe('42501');
+  await client.query('set role linuxsql_operator');
+  expect((await step('instret:0')).executed).toBe('0');
+  expect(await one('select state from vm_pause()')).toEqual({ state: 'paused' });
+  await client.query("select vm_create('second', memory => '64 MB'); select vm_destroy('second')");
+  await client.query('reset role');
 });
 
 describe('waits are ours', () => {

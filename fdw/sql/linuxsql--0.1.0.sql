@@ -453,26 +453,34 @@ comment on function vm_console_write(text, text) is 'type on the console of a ma
 revoke all on function vm_console_write(text, text) from public;
 grant execute on function vm_console_write(text, text) to linuxsql_operator;
 
-create function vm_create("name" text, kernel text, firmware text, disk text default null, initrd text default null, memory text default '1 GB', bootargs text default null, disk_size text default null, seed bytea default null, autostart boolean default false) returns text
+create function vm_create("name" text, kernel text default null, firmware text default null, disk text default null, initrd text default null, memory text default '1 GB', bootargs text default null, disk_size text default null, seed bytea default null, autostart boolean default false) returns text
   language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+declare
+  chosen_kernel text := kernel;
+  chosen_firmware text := firmware;
 begin
-  if pg_catalog.to_regclass('linuxsql.machine') is null then
+  if to_regclass('linuxsql.machine') is null then
     raise exception 'the state tables are missing'
       using errcode = 'object_not_in_prerequisite_state', hint = 'Run the migrations: linuxsql up.';
   end if;
+  if chosen_kernel is null then
+    select i.name into chosen_kernel from linuxsql.image i where i.kind = 'kernel' and i.sealed order by i.id desc limit 1;
+  end if;
+  if chosen_firmware is null then
+    select i.name into chosen_firmware from linuxsql.image i where i.kind = 'firmware' and i.sealed order by i.id desc limit 1;
+  end if;
   if bootargs is null then
-    perform linuxsql.create_machine(name, firmware, kernel, base_image => disk, initrd => initrd,
-      memory_bytes => pg_catalog.pg_size_bytes(memory), disk_bytes => pg_catalog.pg_size_bytes(disk_size),
-      seed => seed, autostart => autostart);
+    perform linuxsql.create_machine(name, chosen_firmware, chosen_kernel, base_image => disk, initrd => initrd,
+      memory_bytes => pg_size_bytes(memory), disk_bytes => pg_size_bytes(disk_size), seed => seed, autostart => autostart);
   else
-    perform linuxsql.create_machine(name, firmware, kernel, base_image => disk, initrd => initrd,
-      memory_bytes => pg_catalog.pg_size_bytes(memory), bootargs => bootargs,
-      disk_bytes => pg_catalog.pg_size_bytes(disk_size), seed => seed, autostart => autostart);
+    perform linuxsql.create_machine(name, chosen_firmware, chosen_kernel, base_image => disk, initrd => initrd,
+      memory_bytes => pg_size_bytes(memory), bootargs => bootargs, disk_bytes => pg_size_bytes(disk_size), seed => seed,
+      autostart => autostart);
   end if;
   return name;
 end
 $body$;
-comment on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) is 'a machine made of images in the database, stopped; sizes as pg_size_bytes takes them';
+comment on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) is 'a machine made of images in the database, stopped; without a kernel or firmware named, the newest; sizes as pg_size_bytes takes them';
 revoke all on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) from public;
 grant execute on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) to linuxsql_operator;
 
