@@ -113,8 +113,8 @@ struct hart {
   bool waiting;            /* in WFI */
   bool stop_on_first_user; /* copied from run_limits: checked when privilege drops to U */
 
-  _Atomic uint32_t
-      attention; /* any thread: run_hart returns STOP_REQUESTED soon (within 2^18 instructions) */
+  /* Any thread: run_hart returns STOP_REQUESTED soon, at the latest after 2^18 instructions. */
+  _Atomic uint32_t attention;
 };
 
 /* Reset state (priv M, pc 0, everything the specification leaves open is zero). `hart` may hold anything

@@ -1,4 +1,5 @@
-/* The interpreter: runs blocks until the budget is spent, an exception is raised or hart->leave is set. */
+/* The interpreter: runs blocks until the budget is spent, an exception is raised, hart->leave is set, or
+ * (seen between chains of blocks) another thread wants attention. */
 #ifndef INTERP_INTERP_H
 #define INTERP_INTERP_H
 
