@@ -193,6 +193,7 @@ test('stop ends the machine in order, once, and takes the socket away', async ()
   await control.stop(0);
   expect(await guest.process.exited()).toBe(0);
   expect(existsSync(guest.controlSocket)).toBe(false);
+  expect(existsSync(`${guest.controlSocket}.lock`)).toBe(false);
 });
 
 test('a guest that powers off under a step ends it and the daemon', async () => {

@@ -10,18 +10,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64 };
+enum { BACKLOG = 64, LOCK_NAME_BYTES = sizeof((struct sockaddr_un *)0)->sun_path + 8 };
 
-static int open_lock(const char *path) {
-  char name[sizeof((struct sockaddr_un *)0)->sun_path + 8];
-  snprintf(name, sizeof name, "%s.lock", path);
-  int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+/* The lock file goes away with its daemon, so the file locked must still be the one that has the name. */
+static int open_lock(const char *name) {
+  for (;;) {
+    struct stat ours, named;
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return fd;
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool current = fstat(fd, &ours) == 0 && stat(name, &named) == 0 && ours.st_ino == named.st_ino;
+    if (locked && current) return fd;
     close(fd);
-    fd = -2;
+    if (!locked) return -2;
   }
-  return fd;
 }
+
+static void lock_name(char *name, size_t size, const char *path) { snprintf(name, size, "%s.lock", path); }
 
 static bool bind_socket(int fd, const struct sockaddr_un *address, bool shared) {
   unlink(address->sun_path);
@@ -39,7 +44,9 @@ bool listener_open(struct listener *listener, const char *path, bool shared, cha
     return false;
   }
   strcpy(address.sun_path, path);
-  listener->lock_fd = open_lock(path);
+  char lock[LOCK_NAME_BYTES];
+  lock_name(lock, sizeof lock, path);
+  listener->lock_fd = open_lock(lock);
   if (listener->lock_fd == -2) {
     listener->lock_fd = -1;
     snprintf(error, error_size, "control socket \"%s\" belongs to a running machine", path);
@@ -56,7 +63,10 @@ bool listener_open(struct listener *listener, const char *path, bool shared, cha
 
 void listener_close(struct listener *listener) {
   if (listener->fd < 0) return;
+  char lock[LOCK_NAME_BYTES];
+  lock_name(lock, sizeof lock, listener->path);
   unlink(listener->path);
+  unlink(lock);
   close(listener->fd);
   close(listener->lock_fd);
   listener->fd = listener->lock_fd = -1;
