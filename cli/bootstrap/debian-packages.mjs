@@ -36,6 +36,7 @@ export function ensureDebianPackages(root) {
   if (!listsPresent()) aptGet(['update']);
   const shim = withoutDefaultCluster();
   try {
+    finishInterrupted(shim);
     const path = `DPkg::Path=${shim}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
     const install = ['install', '-y', '--no-install-recommends', '-o', path, ...missing];
     if (!aptGet(install, false)) {
@@ -65,8 +66,19 @@ function withoutDefaultCluster() {
   return folder;
 }
 
+const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
+
+/** An installation that was cut short must be finished before apt-get does anything else. */
+function finishInterrupted(shim) {
+  const { stdout } = spawnSync('dpkg', ['--audit'], { encoding: 'utf8' });
+  if (stdout.trim() === '') return;
+  console.log('[packages] finishing an installation that was interrupted');
+  const env = { ...process.env, ...quiet, PATH: `${shim}:${process.env.PATH}` };
+  spawnSync('dpkg', ['--configure', '-a'], { stdio: ['ignore', 'inherit', 'inherit'], env });
+}
+
 function aptGet(args, must = true) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
+  const env = { ...process.env, ...quiet };
   const full = ['-q', '-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3', ...args];
   const { status } = spawnSync('apt-get', full, { stdio: ['ignore', 'inherit', 'inherit'], env });
   if (status === 0) return true;

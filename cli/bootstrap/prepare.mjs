@@ -14,6 +14,7 @@ function checkNode() {
   if (major < floor) throw new Error(`Node ${floor} or newer is needed; this is ${process.version}`);
 }
 
+process.umask(0o022); // dist/ must be readable for the server's account
 try {
   checkNode();
   mkdirSync(join(root, '.linuxsql'), { recursive: true });

@@ -42,6 +42,7 @@ function report(error: unknown): number {
   return 1;
 }
 
+process.umask(0o022); // what is made here must be readable for the server's account
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0); // `linuxsql … | head`
 });

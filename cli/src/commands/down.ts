@@ -2,10 +2,10 @@
 import { messageOf } from '../base/fail.js';
 import { step } from '../base/log.js';
 import { withLock } from '../base/lock.js';
-import { daemonsOf, isAlive } from '../base/proc.js';
 import { place } from '../base/place.js';
 import { ControlClient } from '../control/client.js';
 import { embeddedPid, stopEmbedded } from '../server/embedded.js';
+import { stopIntrospect } from '../server/introspect.js';
 import { isAbsent, machineSocket, machinesWithSocket } from '../server/machines.js';
 import { externalServer } from '../server/session.js';
 import { socketAnswers, waitUntil } from '../server/sockets.js';
@@ -29,18 +29,6 @@ async function stopMachine(run: string, machine: string): Promise<void> {
   step('down', gone ? `machine ${machine} stopped` : `machine ${machine} still writes its disk; it ends by itself`);
 }
 
-/** Found by its command line, and ended only when that names our run folder. */
-async function stopIntrospect(run: string): Promise<void> {
-  const pids = daemonsOf(run)
-    .filter(({ kind }) => kind === 'introspect')
-    .map(({ pid }) => pid);
-  if (pids.length === 0) return;
-  for (const pid of pids) process.kill(pid, 'SIGTERM');
-  const left = (): number[] => pids.filter(isAlive);
-  if (!(await waitUntil(() => left().length === 0, 5000))) for (const pid of left()) process.kill(pid, 'SIGKILL');
-  step('down', 'introspect stopped');
-}
-
 export async function takeDown(): Promise<void> {
   const { run } = place();
   await Promise.all(machinesWithSocket(run).map((machine) => stopMachine(run, machine)));
@@ -48,7 +36,7 @@ export async function takeDown(): Promise<void> {
     await stopEmbedded();
     step('down', 'server stopped');
   }
-  await stopIntrospect(run);
+  if (await stopIntrospect()) step('down', 'introspect stopped');
 }
 
 export async function down(args: readonly string[]): Promise<number> {

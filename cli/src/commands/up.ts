@@ -1,28 +1,12 @@
-import { join } from 'node:path';
 import { elapsed, step } from '../base/log.js';
 import { withLock } from '../base/lock.js';
 import { prepareDatabase } from '../server/database.js';
 import { startEmbedded } from '../server/embedded.js';
 import { ensureFirstMachine, ensureImages } from '../server/images.js';
-import { runFolder } from '../server/machines.js';
+import { awaitIntrospect, renewIntrospect } from '../server/introspect.js';
 import { externalServer } from '../server/session.js';
-import { socketAnswers, waitUntil } from '../server/sockets.js';
 import { ensureStages } from '../setup/stages.js';
 import { parseArguments } from './arguments.js';
-
-const serviceStartMs = 15_000;
-
-/** The supervisor inside the server starts introspect; without it in shared_preload_libraries nobody does. */
-async function awaitIntrospect(): Promise<void> {
-  const socket = join(await runFolder(), 'introspect.sock');
-  if (await socketAnswers(socket)) return;
-  if (!(await waitUntil(() => socketAnswers(socket), serviceStartMs))) {
-    step(
-      'up',
-      `introspect does not answer on ${socket} yet; the server's log tells why (linuxsql status names its folder)`,
-    );
-  }
-}
 
 export async function bringUp(options: { machine: boolean }): Promise<void> {
   await ensureStages();
@@ -33,6 +17,7 @@ export async function bringUp(options: { machine: boolean }): Promise<void> {
     await ensureImages();
     await ensureFirstMachine();
   });
+  await renewIntrospect();
   await awaitIntrospect();
 }
 
