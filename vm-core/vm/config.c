@@ -101,9 +101,13 @@ static const struct option *find_option(const char *name, size_t length) {
   return NULL;
 }
 
+bool memory_allowed(uint64_t bytes) {
+  const uint64_t mib = 1 << 20;
+  return bytes >= 16 * mib && bytes <= 65536 * mib && bytes % (2 * mib) == 0;
+}
+
 static bool check(const struct config *config, char *error, size_t size) {
   const char *problem = NULL;
-  uint64_t mib = 1 << 20;
   bool machine = config->bios || config->kernel;
   if (!config->bare && !config->db && !machine)
     problem = "nothing to run: give --bare, --bios and --kernel, or --db";
@@ -115,8 +119,7 @@ static bool check(const struct config *config, char *error, size_t size) {
     problem = "--paused needs --control";
   else if (config->replay && config->input_log)
     problem = "--replay and --input-log exclude each other";
-  else if (config->memory &&
-           (config->memory < 16 * mib || config->memory > 65536 * mib || config->memory % (2 * mib)))
+  else if (config->memory && !memory_allowed(config->memory))
     problem = "--memory must be a multiple of 2M between 16M and 64G";
   else if (config->orphan_timeout == 0 || config->orphan_timeout > 86400)
     problem = "--orphan-timeout must be 1 to 86400";

@@ -43,6 +43,9 @@ enum config_result { CONFIG_RUN, CONFIG_HELP, CONFIG_ERROR };
 /* CONFIG_ERROR: one line without newline in `error`. Options may be written --name VALUE or --name=VALUE. */
 enum config_result config_parse(struct config *config, int argc, char **argv, char *error, size_t error_size);
 
+/* Sizes guest RAM may have. */
+bool memory_allowed(uint64_t bytes);
+
 /* The text of --help; the caller frees it. NULL: no memory. */
 char *config_help(void);
 

@@ -70,11 +70,12 @@ static bool open_database(struct machine *machine, const struct machine_lost *lo
   machine->disk = row->disk;
   machine->generation = row->boot;
   memcpy(machine->seed, row->seed, SEED_BYTES);
-  if (!images->firmware.data || !images->kernel.data) {
-    snprintf(error, size, "machine \"%s\" has no firmware or no kernel image", config->machine);
-    return false;
-  }
-  return true;
+  const char *problem = NULL;
+  if (!images->firmware.data || !images->kernel.data) problem = "has no firmware or no kernel image";
+  if (!memory_allowed(machine->ram.size))
+    problem = "must have 16 MiB to 64 GiB of memory, a multiple of 2 MiB";
+  if (problem) snprintf(error, size, "machine \"%s\" %s", config->machine, problem);
+  return !problem;
 }
 
 /* The wall clock at boot is an outside input unless the machine fixes it. */

@@ -52,6 +52,7 @@ static int run_machine(struct session *session, const struct config *config) {
   control_block_signals(&handled);
   session->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (session->notify_fd < 0 || !start(session, config, &handled, error, sizeof error)) {
+    machine_close(&session->machine, error, false);
     machine_destroy(&session->machine);
     return complain(error);
   }
