@@ -8,6 +8,7 @@ import * as ts from './emit/ts.js';
 import { deviceTreeSource } from './emit/fdt.js';
 import { emitWirePython } from './emit/py.js';
 import { emitExtensionScript } from './emit/sql.js';
+import { emitFunctionsPage } from './emit/functions-page.js';
 import { emitRelationsPage } from './emit/markdown.js';
 
 function digest(facts: unknown): string {
@@ -32,6 +33,7 @@ export function generatedFiles(): Map<string, string> {
     ['introspect/src/gen/relations.ts', ts.emitRelationsModule(relations)],
     ['firmware/gen/board.dts', deviceTreeSource()],
     ['fdw/multicorn/linuxsql_multicorn/gen/wire.py', emitWirePython()],
+    ['docs/functions.md', emitFunctionsPage()],
     ['docs/relations.md', emitRelationsPage(relations)],
   ]);
 }
