@@ -60,6 +60,7 @@ struct engine;
  * text) when the engine does not exist in this build or memory is short. */
 struct engine *engine_create(struct hart *hart, enum engine_kind kind, const struct run_owner *owner,
                              const char **error);
+/* NULL is allowed. Before mmu_detach. */
 void engine_destroy(struct engine *engine);
 
 /* Forget decoded code and cached translations: RAM or hart state was replaced from outside. */

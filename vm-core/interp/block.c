@@ -21,6 +21,7 @@ static void unlink_blocks(struct block_store *store, struct code_page *page) {
   }
   page->blocks = NULL;
   page->lines = 0;
+  if (store->translator.drop_page) store->translator.drop_page(store->translator.opaque, page);
 }
 
 static bool drop_code(void *engine, uint64_t number, unsigned offset, unsigned size) {
@@ -35,6 +36,7 @@ static bool drop_code(void *engine, uint64_t number, unsigned offset, unsigned s
 
 void block_flush(struct block_store *store) {
   struct phys *phys = store->hart->mmu->phys;
+  if (store->translator.drop_all) store->translator.drop_all(store->translator.opaque);
   for (uint64_t i = 0; i < store->live_count; i++) {
     store->pages[store->live[i]] = NULL;
     phys->page_state[store->live[i]] &= (uint8_t)~PHYS_CODE;
@@ -67,6 +69,7 @@ bool block_store_init(struct block_store *store, struct hart *hart) {
 }
 
 void block_store_destroy(struct block_store *store) {
+  block_flush(store); /* no page may name this store any more */
   if (store->arena) munmap(store->arena, ARENA_SIZE);
   free(store->pages);
   free(store->live);
@@ -95,9 +98,14 @@ static struct code_page *page_for(struct block_store *store, uint64_t gpa) {
   page = arena_take(store, sizeof *page);
   memset(page, 0, sizeof *page);
   page->number = number;
+  page->native = store->translator.no_native;
   store->pages[number] = page;
   store->live[store->live_count++] = number;
   return page;
+}
+
+void block_cover(struct code_page *page, unsigned offset, unsigned size) {
+  page->lines |= line_mask(offset, size);
 }
 
 /* From now on stores to the page take the slow path. */
@@ -109,7 +117,7 @@ static void protect(struct block_store *store, const struct code_page *page) {
   tlb_protect_page(store->hart, phys->ram + (page->number << PAGE_SHIFT));
 }
 
-static const uint8_t *page_bytes(struct block_store *store, const struct code_page *page) {
+const uint8_t *block_page_bytes(struct block_store *store, const struct code_page *page) {
   struct phys *phys = store->hart->mmu->phys;
   return phys_read_ptr(phys, phys->ram_base + (page->number << PAGE_SHIFT));
 }
@@ -117,7 +125,7 @@ static const uint8_t *page_bytes(struct block_store *store, const struct code_pa
 static struct block *build_in_page(struct block_store *store, struct code_page *page, unsigned offset) {
   struct block *block = arena_take(store, 0);
   protect(store, page);
-  unsigned end = block_build(store, block, page_bytes(store, page), offset, BLOCK_MAX_INSNS);
+  unsigned end = block_build(store, block, block_page_bytes(store, page), offset, BLOCK_MAX_INSNS, true);
   arena_take(store, block_size(block_op_count(block)));
   block->page = page;
   block->next_in_page = page->blocks;
@@ -169,7 +177,7 @@ const struct block *block_find(struct block_store *store) {
   tlb_fill_code(hart, pc, page);
   unsigned offset = (unsigned)(pc & 0xfff);
   if (offset == LAST_PARCEL) {
-    uint16_t low = *(const uint16_t *)(page_bytes(store, page) + offset);
+    uint16_t low = *(const uint16_t *)(block_page_bytes(store, page) + offset);
     if ((low & 3) == 3) return find_across(store, page, low);
   }
   known = page->slot[offset >> 1];
@@ -178,6 +186,6 @@ const struct block *block_find(struct block_store *store) {
 
 const struct block *block_cut(struct block_store *store, const struct block *block, unsigned insns) {
   if (!block->page) return block; /* single instructions cannot be cut */
-  block_build(store, store->scratch, page_bytes(store, block->page), block->offset, insns);
+  block_build(store, store->scratch, block_page_bytes(store, block->page), block->offset, insns, false);
   return store->scratch;
 }

@@ -16,6 +16,16 @@ struct block_counters {
 
 enum { BREAKPOINT_OFFSETS_MAX = 16 };
 
+/* What a JIT asks of the store. All NULL without one. */
+struct block_translator {
+  op_fn hot;          /* op put before every block; its imm begins at hot_after */
+  int64_t hot_after;  /* executions */
+  void **no_native;   /* code_page.native of a new page */
+  void (*drop_page)(void *opaque, struct code_page *page); /* its blocks are gone */
+  void (*drop_all)(void *opaque);                          /* before all pages go */
+  void *opaque;
+};
+
 struct block_store {
   struct hart *hart;
   struct insn_index index;
@@ -27,12 +37,14 @@ struct block_store {
   uint64_t live_count;
   struct block *scratch; /* blocks cut short by the budget */
   struct block_counters counters;
+  struct block_translator translator;
   unsigned breakpoint_count;
   uint16_t breakpoint_offset[BREAKPOINT_OFFSETS_MAX]; /* page offsets where an op_breakpoint goes */
 };
 
 /* false: no memory. mmu_attach comes first. */
 bool block_store_init(struct block_store *store, struct hart *hart);
+/* Before mmu_detach. */
 void block_store_destroy(struct block_store *store);
 
 /* The block at hart->pc, with hart->code_page set; builds it when needed. NULL: a fetch exception was raised.
@@ -41,6 +53,13 @@ const struct block *block_find(struct block_store *store);
 
 /* The first `insns` instructions of a block, as a scratch block valid until the next call. */
 const struct block *block_cut(struct block_store *store, const struct block *block, unsigned insns);
+
+/* Bytes [offset, offset + size) of a page that has blocks were decoded by a translator too: a store to them
+ * drops the page's blocks. */
+void block_cover(struct code_page *page, unsigned offset, unsigned size);
+
+/* The bytes of a code page, PAGE_SIZE of them. */
+const uint8_t *block_page_bytes(struct block_store *store, const struct code_page *page);
 
 /* Drop everything: breakpoints changed, RAM replaced. */
 void block_flush(struct block_store *store);

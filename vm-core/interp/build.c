@@ -17,7 +17,7 @@ static bool writes_x(unsigned format) {
   }
 }
 
-static struct op make_op(const struct insn *insn, unsigned offset) {
+struct op block_make_op(const struct insn *insn, unsigned offset) {
   struct op op = {.fn = op_table[insn->id],
                   .imm = insn->imm,
                   .rd = insn->rd,
@@ -40,7 +40,7 @@ static bool ends_block(const struct insn *insn) {
   return insn->id == INSN_ILLEGAL || (insn_table[insn->id].flags & INSN_END);
 }
 
-static bool breakpoint_at(const struct block_store *store, unsigned offset) {
+bool block_breakpoint_at(const struct block_store *store, unsigned offset) {
   for (unsigned i = 0; i < store->breakpoint_count; i++) {
     if (store->breakpoint_offset[i] == offset) return true;
   }
@@ -49,10 +49,10 @@ static bool breakpoint_at(const struct block_store *store, unsigned offset) {
 
 static struct op *emit(const struct block_store *store, struct op *op, const struct insn *insn,
                        unsigned offset) {
-  if (unlikely(breakpoint_at(store, offset))) {
-    *op++ = (struct op){.fn = op_breakpoint, .offset = (uint16_t)offset, .length = insn->length};
+  if (unlikely(block_breakpoint_at(store, offset))) {
+    *op++ = (struct op){.fn = op_breakpoint, .offset = (uint16_t)offset};
   }
-  *op++ = make_op(insn, offset);
+  *op++ = block_make_op(insn, offset);
   return op;
 }
 
@@ -60,7 +60,7 @@ static struct op *emit(const struct block_store *store, struct op *op, const str
 static void finish(struct block *block, struct op *end, const struct insn *last, unsigned offset) {
   unsigned left = 0;
   for (struct op *op = end; op-- != block->ops;) {
-    if (op->fn != op_breakpoint) left++;
+    if (op->length) left++;
     op->left = (uint16_t)left;
   }
   block->count = (uint16_t)left;
@@ -73,10 +73,15 @@ static void start(struct block *block, unsigned offset) {
 }
 
 unsigned block_build(const struct block_store *store, struct block *block, const uint8_t *page,
-                     unsigned offset, unsigned max_insns) {
+                     unsigned offset, unsigned max_insns, bool counted) {
   struct insn insn = {.id = INSN_ILLEGAL};
   struct op *op = block->ops;
+  const struct block_translator *translator = &store->translator;
   start(block, offset);
+  if (counted && translator->hot) {
+    *op++ =
+        (struct op){.fn = translator->hot, .imm = translator->hot_after, .offset = (uint16_t)offset};
+  }
   for (unsigned i = 0; i < max_insns && offset < PAGE_SIZE; i++) {
     uint32_t word = *(const uint16_t *)(page + offset);
     if ((word & 3) == 3) {
@@ -102,6 +107,6 @@ void block_build_single(const struct block_store *store, struct block *block, ui
 
 unsigned block_op_count(const struct block *block) {
   const struct op *op = block->ops;
-  while (op->left > 1 || op->fn == op_breakpoint) op++;
+  while (op->left > 1 || !op->length) op++;
   return (unsigned)(op - block->ops) + 2; /* the last instruction and a possible block end */
 }

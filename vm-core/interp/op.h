@@ -24,7 +24,7 @@ struct op {
   uint16_t left;   /* instructions of the block from this one on, itself included */
   uint32_t raw;    /* instruction bits: tval of an illegal instruction */
   uint8_t rm;
-  uint8_t length;
+  uint8_t length; /* 0: not an instruction (breakpoint, execution count, end of block) */
 };
 
 _Static_assert(sizeof(struct op) == 32, "ops are walked with a shift");
@@ -50,6 +50,7 @@ struct code_page {
   const struct block *cross; /* the 4-byte instruction that starts in the last two bytes, valid while its bits
                                 are cross_raw */
   uint32_t cross_raw;
+  void **native; /* machine code by offset / 2; set by the JIT, else block_store.no_native */
   const struct block *slot[PAGE_SLOTS]; /* by offset / 2 */
 };
 
