@@ -266,6 +266,7 @@ describe('the supervisor', () => {
     await client.query('select vm_start(paused => true)');
     await step('init:proc', '5000000000');
     expect(await one('select vm_stop() as v')).toEqual({ v: 'stopped' });
+    for (let i = 0; i < 100 && chain.pids('machine').length > 0; i++) await sleep(10);
     expect(chain.pids('machine')).toEqual([]);
     await sleep(1200);
     expect(chain.pids('machine')).toEqual([]);

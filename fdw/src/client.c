@@ -347,8 +347,8 @@ void client_raise(struct client *client, struct frame *frame) {
   error_from_peer(client->path, answer.payload, answer.length);
 }
 
-struct answer client_exchange(struct client *client, enum request_kind kind, uint8_t type,
-                              const char *payload, size_t length) {
+struct answer client_ask(struct client *client, enum request_kind kind, uint8_t type, const char *payload,
+                         size_t length) {
   struct request *request = client_begin(client, kind, type, payload, length, 0);
   struct frame *volatile frame = NULL;
 
@@ -358,15 +358,8 @@ struct answer client_exchange(struct client *client, enum request_kind kind, uin
   { client_end(request); }
   PG_END_TRY();
   if (frame == NULL) return (struct answer){0, 0, NULL};
+  if (frame->header.type == FRAME_TYPE_ERROR) client_raise(client, frame);
   return client_take(client, frame);
-}
-
-struct answer client_ask(struct client *client, enum request_kind kind, uint8_t type, const char *payload,
-                         size_t length) {
-  struct answer answer = client_exchange(client, kind, type, payload, length);
-
-  if (answer.type == FRAME_TYPE_ERROR) error_from_peer(client->path, answer.payload, answer.length);
-  return answer;
 }
 
 struct answer client_call(struct client *client, uint8_t type, const char *payload, size_t length,

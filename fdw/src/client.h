@@ -111,10 +111,7 @@ struct answer {
 };
 /* Copies a frame's payload and gives the frame back. */
 extern struct answer client_take(struct client *client, struct frame *frame);
-/* One request of `kind` and its answer, be it an ERROR frame; waits, interruptible. */
-extern struct answer client_exchange(struct client *client, enum request_kind kind, uint8_t type,
-                                     const char *payload, size_t length);
-/* The same, but an ERROR frame is raised. */
+/* One request of `kind` and its answer; waits, interruptible. An ERROR frame is raised. */
 extern struct answer client_ask(struct client *client, enum request_kind kind, uint8_t type,
                                 const char *payload, size_t length);
 /* The same, where any answer but one of type `expected` is an error: 08006 or 08P01. */

@@ -11,15 +11,10 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "storage/latch.h"
-#include "storage/lock.h"
-#include "storage/procarray.h"
 #include "utils/pg_locale.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
-#endif
-#if PG_VERSION_NUM < 170000
-#include "storage/sinvaladt.h"
 #endif
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
@@ -65,15 +60,6 @@ static inline ForeignPath *compat_foreign_path(PlannerInfo *root, RelOptInfo *re
 #else
   return create_foreignscan_path(root, rel, NULL, rows, startup, total, pathkeys, required_outer, NULL,
                                  fdw_private);
-#endif
-}
-
-/* The process that holds a lock, as GetLockConflicts tells; NULL if it has gone. */
-static inline PGPROC *compat_lock_holder(const VirtualTransactionId *holder) {
-#if PG_VERSION_NUM >= 170000
-  return ProcNumberGetProc(holder->procNumber);
-#else
-  return BackendIdGetProc(holder->backendId);
 #endif
 }
 

@@ -3,16 +3,11 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "src/compat.h"
 #include "src/control.h"
-#include "src/error.h"
 #include "src/option.h"
-
-#define STEP_RETRIES  50
-#define STEP_RETRY_MS 10
 
 static char *optional_text(FunctionCallInfo fcinfo, int argument) {
   return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
@@ -108,37 +103,18 @@ static char *word_of(const char *condition, const char *resolved, char *stopped_
   return pnstrdup(condition, (size_t)(colon - condition));
 }
 
-/* A cancelled step may take the daemon a moment to end: 55006 is asked again for a while. */
-static struct answer ask_for_step(struct client *client, const char *condition, int64 budget) {
+static struct step_result step(struct client *client, const char *condition, int64 budget) {
   StringInfoData payload;
+  struct answer answer;
+  struct wire_reader reader;
+  struct step_result result;
+  uint8_t met;
 
   initStringInfo(&payload);
   wire_put_cstring(&payload, condition);
   wire_put_u64(&payload, (uint64_t)budget);
-  for (int left = STEP_RETRIES;; left--) {
-    struct answer answer =
-        client_exchange(client, REQUEST_CALL, FRAME_TYPE_VM_STEP, payload.data, (size_t)payload.len);
-    bool busy =
-        answer.type == FRAME_TYPE_ERROR && answer.length > 5 && memcmp(answer.payload, "55006", 5) == 0;
-
-    if (!busy || left == 0) return answer;
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, STEP_RETRY_MS,
-                    compat_wait_event("LinuxsqlStep"));
-    ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
-  }
-}
-
-static struct step_result step(struct client *client, const char *condition, int64 budget) {
-  struct answer answer = ask_for_step(client, condition, budget);
-  struct wire_reader reader = {answer.payload, answer.payload + answer.length, false};
-  struct step_result result;
-  uint8_t met;
-
-  if (answer.type == 0) error_lost(client->path, client->who);
-  if (answer.type == FRAME_TYPE_ERROR) error_from_peer(client->path, answer.payload, answer.length);
-  if (answer.type != FRAME_TYPE_VM_STEPPED)
-    client_protocol_error(client, "the answer to VM_STEP is of another kind");
+  answer = client_call(client, FRAME_TYPE_VM_STEP, payload.data, (size_t)payload.len, FRAME_TYPE_VM_STEPPED);
+  reader = (struct wire_reader){answer.payload, answer.payload + answer.length, false};
   result.stopped_by = wire_take_text(&reader);
   met = wire_take_uint8_t(&reader);
   result.condition_met = met != 0;

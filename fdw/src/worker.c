@@ -60,11 +60,12 @@ void worker_initialize(void) {
 /* Process id of the worker that serves this database, or 0. */
 static int find_worker(enum worker_kind kind) {
   LOCKTAG tag = lock_tag(kind);
-  int count = 0;
-  VirtualTransactionId *holders = GetLockConflicts(&tag, ExclusiveLock, &count);
-  PGPROC *process = count > 0 ? compat_lock_holder(&holders[0]) : NULL;
+  LockData *held = GetLockStatusData();
 
-  return process != NULL ? process->pid : 0;
+  for (int i = 0; i < held->nelements; i++)
+    if (held->locks[i].holdMask != 0 && memcmp(&held->locks[i].locktag, &tag, sizeof tag) == 0)
+      return held->locks[i].pid;
+  return 0;
 }
 
 bool worker_ensure(enum worker_kind kind) {
@@ -78,9 +79,11 @@ bool worker_ensure(enum worker_kind kind) {
   worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
   worker.bgw_notify_pid = MyProcPid;
   if (!RegisterDynamicBackgroundWorker(&worker, &handle)) return false;
-  if (WaitForBackgroundWorkerStartup(handle, &pid) != BGWH_STARTED) return false;
-  wake_at_commit[kind] = pid;
-  return true;
+  if (WaitForBackgroundWorkerStartup(handle, &pid) == BGWH_STARTED)
+    wake_at_commit[kind] = pid;
+  else
+    wake_at_commit[kind] = find_worker(kind); /* another was quicker, and ours has gone again */
+  return wake_at_commit[kind] != 0;
 }
 
 void worker_end_of_transaction(bool committed) {
