@@ -100,6 +100,47 @@ describe('the wrappers refuse alike', () => {
   });
 });
 
+describe('a machine that has not begun', () => {
+  const statements = [
+    'select * from fresh.processes',
+    'select count(*) > 10000 from fresh.kernel_symbols',
+    'select * from fresh.dmesg',
+    "select * from fresh.mounts where path = '/'",
+    'select count(*) from fresh.page_faults',
+    'select count(*) from fresh.traps where seq < 5',
+    'select count(*) from fresh.console',
+    "select metric, value from fresh.counters where metric in ('instret', 'traps', 'state')",
+    'select machine, state, instret from fresh.machines',
+  ];
+
+  async function outcome(wrapper: Wrapper, sql: string): Promise<string> {
+    try {
+      const { rows } = await session(wrapper).query<unknown[]>({ text: sql, rowMode: 'array' });
+      return JSON.stringify(rows);
+    } catch {
+      return (await failureOf(() => session(wrapper).query(sql))).sqlstate;
+    }
+  }
+
+  test('gives telemetry, and 55000 for what its kernel has not made yet', async () => {
+    const expected: string[] = [];
+    for (const sql of statements) expected.push(await outcome(reference, sql));
+    expect(expected.slice(0, 6)).toEqual(['55000', '[["t"]]', '55000', '55000', '[["0"]]', '[["0"]]']);
+    expect(expected[7]).toContain('["instret","0"]');
+    for (const other of others) {
+      for (const [i, sql] of statements.entries())
+        expect(await outcome(other, sql), `${other.name}: ${sql}`).toBe(expected[i]);
+    }
+  });
+
+  test('and then ends is unknown', async () => {
+    await machine.fresh.stop();
+    const sql = 'select * from fresh.processes';
+    for (const wrapper of everyWrapper())
+      await expect.poll(() => outcome(wrapper, sql), { message: wrapper.name }).toBe('42704');
+  });
+});
+
 describe('import foreign schema', () => {
   async function imported(wrapper: Wrapper, restriction: string): Promise<string[]> {
     const client = session(wrapper);

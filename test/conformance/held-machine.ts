@@ -11,6 +11,8 @@ import { spawnOwned, type OwnedProcess } from '../harness/processes.js';
 import { tempDir } from '../harness/temp.js';
 
 export const machineName = 'vm1';
+/** A second machine, which has not executed anything. */
+export const freshName = 'vm2';
 
 export class Service {
   private process: OwnedProcess | undefined;
@@ -46,6 +48,7 @@ export class Service {
 export interface HeldMachine {
   guest: Guest;
   control: ControlClient;
+  fresh: Guest;
   service: Service;
 }
 
@@ -55,17 +58,21 @@ export async function startHeldMachine(): Promise<HeldMachine> {
   const account = serverAccount();
   mkdirSync(join(folder, 'vm'));
   if (account.switched) chownSync(join(folder, 'vm'), account.uid, account.gid);
-  const controlSocket = join(folder, 'vm', `${machineName}.sock`);
-  const args = ['--machine', machineName, '--control-uid', String(account.uid)];
-  const guest = await startGuest({ controlSocket, args });
+  const start = (name: string, more: string[] = []): Promise<Guest> =>
+    startGuest({
+      controlSocket: join(folder, 'vm', `${name}.sock`),
+      args: ['--machine', name, '--control-uid', String(account.uid), ...more],
+    });
+  const fresh = await start(freshName, ['--paused']);
+  const guest = await start(machineName);
   await guest.expect(prompt, 90_000);
   await guest.shell('truth_subject 4 &');
   await guest.expect(/truth_subject \d+ ready/);
   await guest.shell('insmod /lib/modules/*/dummy.ko; cat /proc/self/maps >/tmp/maps; exec 7</tmp/maps; rm /tmp/maps');
-  const control = await ControlClient.connect(controlSocket);
+  const control = await ControlClient.connect(guest.controlSocket);
   atEnd(() => control.close());
   await control.pause();
   const service = new Service(folder);
   await service.start();
-  return { guest, control, service };
+  return { guest, control, fresh, service };
 }

@@ -7,7 +7,7 @@ import { atEnd } from '../harness/cleanup.js';
 import { createDatabase, startCluster, type TestDatabase } from '../harness/cluster.js';
 import { run } from '../harness/processes.js';
 import { tempDir } from '../harness/temp.js';
-import { machineName } from './held-machine.js';
+import { freshName, machineName } from './held-machine.js';
 
 /** Everything as text, so that nothing is hidden by what the driver makes of it. */
 const asText: pg.CustomTypesConfig = { getTypeParser: () => (value: string) => value };
@@ -42,15 +42,18 @@ export class Wrapper {
     return client;
   }
 
-  /** Server, relations and a table of a machine that is not there. */
+  /** Servers and relations of both machines, and a table of one that is not there. */
   async define(): Promise<void> {
     const client = await this.connect();
     const defined = client.query(`
       ${this.serverDefinition('vm1', machineName, this.socket)};
       ${this.serverDefinition('nowhere', 'elsewhere', this.socket)};
+      ${this.serverDefinition('fresh', freshName, this.socket)};
       create schema relations;
       create schema nowhere;
+      create schema fresh;
       import foreign schema linux from server vm1 into relations;
+      import foreign schema linux from server fresh into fresh;
       create foreign table relations.no_such_relation (a int) server vm1 options (${this.tableOption} 'no_such_relation');
       create foreign table relations.elsewhere (pid bigint) server nowhere options (${this.tableOption} 'processes')`);
     await defined.catch((error: pg.DatabaseError) => {

@@ -7,9 +7,6 @@ import struct
 from .frames import Frames, ProtocolError, Reader, ServiceError, text_field
 from .gen import wire
 
-_WORD = struct.Struct("<q")
-_DOUBLE = struct.Struct("<d")
-_TEXT = struct.Struct("<II")
 # Flag of DONE: a bounded walk was cut short.
 DONE_TRUNCATED = 1
 _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
@@ -194,6 +191,7 @@ class Service:
     def scan(self, machine, relation, columns, tree, sort=None, limit=-1, view=0):
         """Rows as dictionaries of the columns asked for; returns the flags of DONE. Closing the generator cancels the scan."""
         wanted = [(name,) + relation.index[name] for name in columns]
+        decoder = RowDecoder(wanted)
         payload = text_field(machine) + text_field(relation.name)
         payload += struct.pack("<QIqH", view, wire.INITIAL_CREDIT, limit, len(wanted))
         payload += b"".join(struct.pack("<H", at) for _, at, _ in wanted)
@@ -215,7 +213,7 @@ class Service:
                 if kind != wire.FRAME_TYPE_DATA:
                     raise ProtocolError("frame type %d inside a scan" % kind)
                 self._frames.send(wire.FRAME_TYPE_CREDIT, request, struct.pack("<I", 1))
-                yield from decode_rows(payload, wanted)
+                yield from decoder.rows(payload)
         except ServiceError:
             self._scans.pop(request, None)
             raise
@@ -232,51 +230,57 @@ def done_flags(payload):
     return reader.number("I")
 
 
-def decode_rows(payload, wanted):
-    """The rows of one DATA payload; offsets and lengths are those of docs/protocol.md."""
-    if len(payload) < 8:
-        raise ProtocolError("short batch")
-    rows = struct.unpack_from("<I", payload)[0]
-    bitmap_bytes = (len(wanted) + 63) // 64 * 8
-    smallest = 8 + bitmap_bytes + 8 * len(wanted)
-    at = 8
-    for _ in range(rows):
-        if at + smallest > len(payload):
-            raise ProtocolError("row beyond its batch")
-        length = struct.unpack_from("<I", payload, at)[0]
-        if length % 8 or length < smallest or at + length > len(payload):
-            raise ProtocolError("bad row length")
-        nulls = int.from_bytes(payload[at + 8:at + 8 + bitmap_bytes], "little")
-        row = {}
-        for number, (name, _, kind) in enumerate(wanted):
-            slot = at + 8 + bitmap_bytes + 8 * number
-            row[name] = None if nulls >> number & 1 else decode_value(payload, at, length, slot, kind)
-        yield row
-        at += length
+class RowDecoder:
+    """DATA payloads to dictionaries, for one list of (name, column, type); offsets and lengths as in docs/protocol.md."""
+
+    def __init__(self, wanted):
+        words = (len(wanted) + 63) // 64
+        self._names = [name for name, _, _ in wanted]
+        slots = "".join(SLOT_CODES.get(kind, "q") for _, _, kind in wanted)
+        self._row = struct.Struct("<II%dQ%s" % (words, slots))
+        self._first = 2 + words
+        self._converted = [(at, CONVERTERS[kind]) for at, (_, _, kind) in enumerate(wanted) if kind in CONVERTERS]
+
+    def rows(self, payload):
+        if len(payload) < 8:
+            raise ProtocolError("short batch")
+        at = 8
+        for _ in range(struct.unpack_from("<I", payload)[0]):
+            if at + self._row.size > len(payload):
+                raise ProtocolError("row beyond its batch")
+            fields = self._row.unpack_from(payload, at)
+            length = fields[0]
+            if length % 8 or length < self._row.size or at + length > len(payload):
+                raise ProtocolError("bad row length")
+            yield dict(zip(self._names, self._values(payload, at, fields)))
+            at += length
+
+    def _values(self, payload, row, fields):
+        values = list(fields[self._first:])
+        nulls = sum(word << 64 * number for number, word in enumerate(fields[2:self._first]))
+        for at, convert in self._converted:
+            if not nulls >> at & 1:
+                values[at] = convert(values[at], payload, row, fields[0])
+        if nulls:
+            values = [None if nulls >> at & 1 else value for at, value in enumerate(values)]
+        return values
 
 
-def decode_value(payload, row, length, slot, kind):
-    if kind == wire.COLUMN_TYPE_TEXT:
-        offset, size = _TEXT.unpack_from(payload, slot)
-        if offset % 4 or offset + 4 + size > length:
-            raise ProtocolError("text beyond its row")
-        start = row + offset + 4
-        piece = payload[start:start + size]
-        if 0 in piece:
-            raise ProtocolError("text that holds a NUL")
-        try:
-            return piece.decode("utf-8")
-        except UnicodeDecodeError as failure:
-            raise ProtocolError("text that is not UTF-8") from failure
-    if kind == wire.COLUMN_TYPE_FLOAT8:
-        return _DOUBLE.unpack_from(payload, slot)[0]
-    value = _WORD.unpack_from(payload, slot)[0]
-    if kind == wire.COLUMN_TYPE_TIMESTAMPTZ:
-        return moment(value)
-    return bool(value) if kind == wire.COLUMN_TYPE_BOOL else value
+def text_of(slot, payload, row, length):
+    offset, size = slot & 0xFFFFFFFF, slot >> 32
+    if offset % 4 or offset + 4 + size > length:
+        raise ProtocolError("text beyond its row")
+    start = row + offset + 4
+    piece = payload[start:start + size]
+    if 0 in piece:
+        raise ProtocolError("text that holds a NUL")
+    try:
+        return piece.decode("utf-8")
+    except UnicodeDecodeError as failure:
+        raise ProtocolError("text that is not UTF-8") from failure
 
 
-def moment(microseconds):
+def moment(microseconds, *_):
     """A timestamptz, microseconds from 2000-01-01 UTC, as PostgreSQL's input reads it; its infinities are the extremes."""
     if abs(microseconds) >= (1 << 63) - 1:
         return "infinity" if microseconds > 0 else "-infinity"
@@ -284,3 +288,11 @@ def moment(microseconds):
         return (_EPOCH + datetime.timedelta(microseconds=microseconds)).isoformat()
     except OverflowError as failure:
         raise ProtocolError("a time out of range") from failure
+
+
+SLOT_CODES = {wire.COLUMN_TYPE_TEXT: "Q", wire.COLUMN_TYPE_FLOAT8: "d"}
+CONVERTERS = {
+    wire.COLUMN_TYPE_TEXT: text_of,
+    wire.COLUMN_TYPE_BOOL: lambda slot, *_: bool(slot),
+    wire.COLUMN_TYPE_TIMESTAMPTZ: moment,
+}
