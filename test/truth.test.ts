@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ControlClient } from '../cli/src/control/client.js';
 import { RowClient } from '../introspect/test/support/row-client.js';
 import { introspectMain } from './harness/artifacts.js';
 import { prompt, startGuest, type Guest } from './harness/guest.js';
@@ -340,5 +341,12 @@ test('conditions in kernel words', async () => {
     condition: `pc:0x${told.split(' ')[0] ?? ''}`,
   });
   expect(await client.resolve(machine, 'idle')).toEqual({ metNow: false, condition: 'idle' });
+  const wanted = await client.resolve(machine, 'proc:sleep');
+  const control = await ControlClient.connect(guest.controlSocket);
+  guest.send('sleep 1\n');
+  expect(await control.step(wanted.condition, 5_000_000_000n)).toMatchObject({ stoppedBy: 'pc', conditionMet: true });
+  await control.run();
+  control.close();
+  await guest.expect(prompt);
   await expect(client.resolve(machine, 'sym:no_such_symbol')).rejects.toMatchObject({ sqlstate: '22023' });
 });

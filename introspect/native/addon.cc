@@ -108,13 +108,9 @@ Napi::Value receive(const Napi::CallbackInfo &info) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
+  int64_t timeout = info[3].As<Napi::Number>().Int64Value();
+  if (timeout > 0 && !wait_for(descriptor(info), POLLIN, timeout)) return Napi::Number::New(env, -1);
   ssize_t got = recvmsg(descriptor(info), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (got < 0 && errno == EAGAIN) {
-    int64_t timeout = info[3].As<Napi::Number>().Int64Value();
-    if (timeout <= 0 || !wait_for(descriptor(info), POLLIN, timeout)) return Napi::Number::New(env, -1);
-    message.msg_controllen = sizeof control;
-    got = recvmsg(descriptor(info), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  }
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return Napi::Number::New(env, -1);
     fail(env, errno, "receive");

@@ -90,6 +90,16 @@ describe.each(['old', 'new'] as const)('the relations read a kernel laid out the
     expect(find(41)).toEqual([]);
   });
 
+  test('a budget that runs out in the middle of a row leaves whole rows and says so', () => {
+    for (let steps = 0; steps < 9; steps++) {
+      kernel.newInstant();
+      const { rows, cut } = readRows('processes', processes, kernel, { steps });
+      expect(cut).toMatch(/cut short/);
+      expect(rows.every((row) => Object.keys(row).length > 30)).toBe(true);
+    }
+    expect(readRows('processes', processes, kernel, { steps: 40 }).cut).toBeUndefined();
+  });
+
   test('threads', () => {
     const { rows } = readRows('threads', (found, request) => threads(found, request, undefined), kernel);
     expect(rows.map(({ tid, tgid, nvcsw, nivcsw, current }) => [tid, tgid, nvcsw, nivcsw, current])).toEqual([

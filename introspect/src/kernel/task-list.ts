@@ -3,7 +3,7 @@
  * one pid after the other find it in a map.
  */
 import type { Gva } from '../memory/address.js';
-import type { Budget } from '../memory/budget.js';
+import { Budget } from '../memory/budget.js';
 import { GuestFault } from '../memory/guest-fault.js';
 import { walkList } from './containers/list.js';
 import type { Kernel } from './kernel.js';
@@ -43,17 +43,18 @@ export class TaskList {
     const { space } = this.#kernel;
     this.#requireReady();
     const leaders = new Map<number, Gva>();
-    this.#cut = undefined;
-    for (const node of walkList(space, this.#initTask + this.#fields.tasks, budget)) {
+    const own = new Budget(budget.left);
+    for (const node of walkList(space, this.#initTask + this.#fields.tasks, own)) {
+      budget.take();
       const task = node - this.#fields.tasks;
       const pid = this.#soundPid(task);
       if (pid === undefined || leaders.has(pid)) {
-        budget.cut('the process list of the guest kernel is broken');
+        own.cut('the process list of the guest kernel is broken');
         break;
       }
       leaders.set(pid, task);
     }
-    this.#cut = budget.cutReason;
+    this.#cut = own.cutReason;
     this.#leaders = leaders;
     this.#instant = this.#kernel.instant;
   }

@@ -68,6 +68,8 @@ export class Machine {
   readonly name: string;
   readonly #path: string;
   #link: Promise<Link> | undefined;
+  /** The last connection made, perhaps lost since. */
+  #live: Link | undefined;
 
   constructor(name: string, path: string) {
     this.name = name;
@@ -76,14 +78,18 @@ export class Machine {
 
   /** The live connection; throws machineUnreachable. */
   async link(): Promise<Link> {
-    const current = this.#link && (await this.#link.catch(() => undefined));
+    const held = this.#link;
+    const current = held && (await held.catch(() => undefined));
     if (current && !current.channel.lost()) return current;
-    if (current) this.#drop(current);
-    this.#link ??= this.#connect();
+    if (this.#link === held) {
+      current?.close();
+      this.#link = this.#connect();
+    }
+    const attempt = this.#link ?? this.#connect();
     try {
-      return await this.#link;
+      return (this.#live = await attempt);
     } catch (error) {
-      this.#link = undefined;
+      if (this.#link === attempt) this.#link = undefined;
       throw error;
     }
   }
@@ -98,14 +104,21 @@ export class Machine {
     }
   }
 
-  #drop(link: Link): void {
-    link.close();
-    this.#link = undefined;
-  }
-
   /** Fixes an instant: the hart stands still at an instruction boundary until closeView. */
   async openView(): Promise<MachineView> {
-    const link = await this.link();
+    const live = this.#live;
+    if (live && !live.channel.closed) {
+      try {
+        return await this.#viewOf(live);
+      } catch (error) {
+        // Whether the daemon is still the same one shows only now; then a new connection is tried, once.
+        if (!live.channel.closed) throw error;
+      }
+    }
+    return this.#viewOf(await this.link());
+  }
+
+  async #viewOf(link: Link): Promise<MachineView> {
     const { type, fields } = await link.channel.request(frameType.vmViewOpen, new FrameWriter(), viewMs);
     if (type !== frameType.vmView) throw introspectError('protocol', 'the machine did not answer with a view');
     const view = { id: fields.u64(), instret: fields.u64(), timeNs: fields.u64(), generation: fields.u64() };
@@ -124,8 +137,8 @@ export class Machine {
   /** Throws viewGone when the guest has moved on: the daemon closed the view because it grew too old, or died. */
   requireHeld(view: MachineView): void {
     const { channel, mapping } = view.link;
-    const { instret } = mapping.telemetry.hart();
-    if (!channel.closed && instret === view.instret && mapping.telemetry.generation === view.generation) return;
+    const { telemetry } = mapping;
+    if (!channel.closed && telemetry.instret() === view.instret && telemetry.generation === view.generation) return;
     throw introspectError(
       'viewGone',
       `the view of machine ${this.name} was ended by the machine`,
@@ -159,7 +172,8 @@ export class Machine {
 
   async close(): Promise<void> {
     const link = this.#link && (await this.#link.catch(() => undefined));
-    if (link) this.#drop(link);
+    link?.close();
+    this.#link = undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The machines of a run directory: one socket each under vm/, named after the machine. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { introspectError } from '../errors.js';
 import { Machine } from './machine.js';
@@ -30,13 +30,16 @@ export class Machines {
     }
   }
 
-  /** Throws machineUnknown when there is no such socket. */
+  /** Throws machineUnknown when there is no such socket. A machine known already is given without looking again. */
   get(name: string): Machine {
-    if (!machineName.test(name) || !this.names().includes(name)) {
+    const known = this.#known.get(name);
+    if (known) return known;
+    const path = join(this.#folder, name + suffix);
+    if (!machineName.test(name) || !existsSync(path)) {
       throw introspectError('machineUnknown', `machine "${name}" is not running`, 'start it with vm_start()');
     }
-    let machine = this.#known.get(name);
-    if (!machine) this.#known.set(name, (machine = new Machine(name, join(this.#folder, name + suffix))));
+    const machine = new Machine(name, path);
+    this.#known.set(name, machine);
     return machine;
   }
 

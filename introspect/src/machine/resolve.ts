@@ -2,6 +2,7 @@
 import { introspectError } from '../errors.js';
 import { formatAddress } from '../memory/address.js';
 import { Budget } from '../memory/budget.js';
+import { callTargets } from '../kernel/calls.js';
 import { SystemCalls } from '../kernel/syscalls.js';
 import { Task } from '../kernel/task.js';
 import { TaskList } from '../kernel/task-list.js';
@@ -15,8 +16,12 @@ export interface Resolved {
 const walkSteps = 1_000_000;
 /** The kernel keeps this many bytes of a name in task_struct.comm. */
 const commBytes = 15;
-/** Called with the new name in a1 by execve (fs/exec.c) and prctl(PR_SET_NAME). */
-const namingFunction = '__set_task_comm';
+/**
+ * Functions that get a new task name in a1, most telling first. execve, prctl and kthread creation all go through
+ * the first, but compilers inline it into begin_new_exec, which then calls one of the others.
+ */
+const namingFunctions = ['__set_task_comm', 'strscpy_pad', 'sized_strscpy'];
+const execFunction = 'begin_new_exec';
 const kernelWords = /^(sym|syscall|proc):(.+)$/s;
 
 export async function resolveCondition(machine: Machine, condition: string): Promise<Resolved> {
@@ -47,7 +52,18 @@ function callNumber(view: MachineView, name: string): number {
 function process(view: MachineView, name: string): Resolved {
   const short = Buffer.from(name, 'utf8').subarray(0, commBytes).toString('utf8');
   if (processExists(view, short)) return { metNow: true, condition: '' };
-  return { metNow: false, condition: `pc:${symbolAddress(view, namingFunction)}&str:a1=${name}` };
+  return { metNow: false, condition: `pc:${symbolAddress(view, namingFunction(view))}&str:a1=${name}` };
+}
+
+function namingFunction(view: MachineView): string {
+  const fallback = namingFunctions[0]!;
+  const kernel = view.link.keeper.atOrNone(view);
+  const exec = kernel?.symbols.lookup(execFunction);
+  if (!kernel || exec === undefined) return fallback;
+  const called = callTargets(kernel, exec);
+  const isCalled = (name: string) =>
+    kernel.symbols.named(name).some((symbol) => called.has(kernel.symbols.address(symbol)));
+  return namingFunctions.find(isCalled) ?? fallback;
 }
 
 /** False too while the kernel has no processes yet. */

@@ -28,6 +28,10 @@ export class Budget {
     this.#cut ??= reason;
   }
 
+  get left(): number {
+    return Math.max(0, this.#left);
+  }
+
   /** Why something was left out, or undefined when every walk ran to its end. */
   get cutReason(): string | undefined {
     return this.#cut;

@@ -61,6 +61,18 @@ export class Cursor {
 
   /** Adds rows to the writer; false when the scan has ended, true when there may be more. */
   fill(writer: RowWriter): boolean {
+    try {
+      return this.#work(writer);
+    } catch (error) {
+      if (!(error instanceof WalkCut)) throw error;
+      // The budget ran out in the middle of a row: what is whole stands, and the answer says it was cut.
+      this.#budget.cut(error.message);
+      writer.dropRow();
+      return this.#end();
+    }
+  }
+
+  #work(writer: RowWriter): boolean {
     const started = performance.now();
     for (let turn = 0; turn < itemsPerTurn; turn++) {
       if (turn % itemsPerLook === itemsPerLook - 1 && performance.now() - started > turnMs) return true;
@@ -100,7 +112,6 @@ export class Cursor {
       const next = this.#iterator.next();
       return next.done === true ? undefined : next.value;
     } catch (error) {
-      if (error instanceof WalkCut) return undefined;
       if (!(error instanceof GuestFault)) throw error;
       this.#budget.cut(error.message);
       return undefined;

@@ -95,7 +95,6 @@ export async function openSource(relation: RelationName, context: SourceContext)
 function openGuest(relation: RelationName, open: GuestRelation, { view, request }: SourceContext): RowSource {
   if (!view) throw introspectError('internal', `relation ${relation} was opened without a view`);
   const kernel = view.link.keeper.at(view);
-  view.link.drain(kernel);
   try {
     return open(kernel, request, view);
   } catch (error) {

@@ -35,6 +35,8 @@ export class RowWriter {
   /** The same bytes as words; rows start at multiples of 8 from the payload, and the payload of the buffer. */
   words: Uint32Array;
   #row = 0;
+  /** Between beginRow and endRow. */
+  #begun = false;
   #end: number;
   #rows = 0;
   #rowLimit = firstRows;
@@ -51,8 +53,14 @@ export class RowWriter {
   /** A buffer for the first rows of a scan is small, so that one-row answers are cheap. */
   #allocate(): void {
     const wanted = frameHeader.size + batchHeader + this.#rowLimit * (this.#fixedBytes + 64);
-    this.#buffer = Buffer.from(new ArrayBuffer(Math.ceil(Math.min(initialBytes, wanted) / 8) * 8));
-    this.words = new Uint32Array(this.#buffer.buffer);
+    this.#buffer = Buffer.allocUnsafe(Math.ceil(Math.min(initialBytes, wanted) / 8) * 8);
+    this.#viewWords();
+  }
+
+  /** Not zeroed: every byte up to #end is written before the frame goes out. Node aligns its buffers to 8. */
+  #viewWords(): void {
+    const { buffer, byteOffset, length } = this.#buffer;
+    this.words = new Uint32Array(buffer, byteOffset, length / 4);
   }
 
   get rows(): number {
@@ -66,6 +74,7 @@ export class RowWriter {
 
   beginRow(): void {
     this.#row = this.#end;
+    this.#begun = true;
     if (this.#buffer.length === 0) this.#allocate();
     this.#reserve(this.#fixedBytes);
     const first = this.#row / 4;
@@ -80,9 +89,15 @@ export class RowWriter {
       throw introspectError('internal', 'a row is larger than a frame can hold');
     const larger = Math.min(Math.max(needed, this.#buffer.length * 2), frameHeader.size + maxFrameBytes + 8);
     const bytesSoFar = this.#buffer;
-    this.#buffer = Buffer.from(new ArrayBuffer(Math.ceil(larger / 8) * 8));
+    this.#buffer = Buffer.allocUnsafe(Math.ceil(larger / 8) * 8);
     this.#buffer.set(bytesSoFar.subarray(0, this.#end));
-    this.words = new Uint32Array(this.#buffer.buffer);
+    this.#viewWords();
+  }
+
+  /** Takes back a row that was begun and not ended. */
+  dropRow(): void {
+    if (this.#begun) this.#end = this.#row;
+    this.#begun = false;
   }
 
   /** Index in words of a column's slot in the row under construction. */
@@ -181,6 +196,7 @@ export class RowWriter {
     }
     this.words[this.#row / 4] = this.#end - this.#row;
     this.#rows++;
+    this.#begun = false;
   }
 
   /** The finished DATA frame; the writer goes on with a new, larger batch. */
@@ -188,6 +204,7 @@ export class RowWriter {
     const frame = this.#buffer.subarray(0, this.#end);
     const length = this.#end - frameHeader.size;
     frame.writeUInt32LE(length, frameHeader.length);
+    // Type, then zero flags and stream.
     frame.writeUInt32LE(frameType.data, frameHeader.type);
     frame.writeBigUInt64LE(request, frameHeader.request);
     frame.writeUInt32LE(this.#rows, frameHeader.size);

@@ -28,11 +28,18 @@ class Collector {
   readonly full = false;
   beginRow(): void {
     this.rows.push([]);
+    this.#begun = true;
   }
   value(slot: number, value: Value): void {
     this.rows[this.rows.length - 1]![slot] = value;
   }
-  endRow(): void {}
+  #begun = false;
+  endRow(): void {
+    this.#begun = false;
+  }
+  dropRow(): void {
+    if (this.#begun) this.rows.pop();
+  }
 }
 
 export function columnIndex(relation: RelationName, column: string): number {
