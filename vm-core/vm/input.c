@@ -7,6 +7,9 @@
 
 #include "gen/telemetry.h"
 #include "vm/db.h"
+#include "vm/pace.h"
+
+enum { RETRY_NS = 10 * 1000 * 1000 };
 
 static bool open_file(FILE **file, const char *path, const char *mode, char *error, size_t size) {
   if (!path) return true;
@@ -118,6 +121,7 @@ static void replay(struct input *input) {
 
 bool input_ready(const struct input *input) {
   if (input->replay) return due(input);
+  if (input->retry_ns && host_now_ns() < input->retry_ns) return false;
   return atomic_load(&input->waiting) && device_room(input);
 }
 
@@ -134,7 +138,9 @@ void input_take(struct input *input) {
     for (; size < room && size < input->count; size++)
       chunk[size] = input->queue[(input->head + size) % INPUT_QUEUE_BYTES];
     pthread_mutex_unlock(&input->lock);
-    if (!input_log(input, "console", chunk, (uint32_t)size)) return;
+    bool logged = input_log(input, "console", chunk, (uint32_t)size);
+    input->retry_ns = logged ? 0 : host_now_ns() + RETRY_NS;
+    if (!logged) return;
     pthread_mutex_lock(&input->lock);
     input->head = (input->head + size) % INPUT_QUEUE_BYTES;
     input->count -= size;

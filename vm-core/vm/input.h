@@ -28,8 +28,9 @@ struct input {
   size_t head, count;
   _Atomic size_t waiting; /* = count, readable without the lock */
   uint8_t *queue;
-  FILE *log;    /* --input-log */
-  FILE *replay; /* --replay; `next` is its next record */
+  uint64_t retry_ns; /* host time before which a full log is not asked again; 0: it took the last record */
+  FILE *log;         /* --input-log */
+  FILE *replay;      /* --replay; `next` is its next record */
   bool has_next, diverged;
   struct input_record next;
 };
