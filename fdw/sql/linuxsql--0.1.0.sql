@@ -390,6 +390,7 @@ create table vm_refresh_schedule (
   every interval not null check (every >= interval '1 second'),
   method text not null check (method in ('pg_cron', 'worker')),
   cron_job bigint,
+  machine text,
   next_run timestamptz not null,
   last_run timestamptz,
   last_ms double precision,
@@ -398,6 +399,7 @@ create table vm_refresh_schedule (
   failures bigint not null default 0
 );
 comment on table vm_refresh_schedule is 'materialized views that vm_refresh_every keeps fresh';
+comment on column vm_refresh_schedule.machine is 'linuxsql.machine at the time of vm_refresh_every; null: as the worker finds it';
 create table vm_refresh_log (
   id bigint generated always as identity primary key,
   view regclass not null,
@@ -593,8 +595,9 @@ begin
                  when minutes < 1440 then format('0 */%s * * *', (minutes / 60)::int) else '0 0 * * *' end,
             format('select @extschema@.vm_refresh_run(%s::oid::regclass)', view::oid);
   end if;
-  insert into @extschema@.vm_refresh_schedule (view, every, method, cron_job, next_run)
-    values (view, every, case when with_cron then 'pg_cron' else 'worker' end, job, clock_timestamp() + every);
+  insert into @extschema@.vm_refresh_schedule (view, every, method, cron_job, machine, next_run)
+    values (view, every, case when with_cron then 'pg_cron' else 'worker' end, job,
+            nullif(current_setting('linuxsql.machine', true), ''), clock_timestamp() + every);
   if not with_cron and not @extschema@.vm_refresh_worker() then
     raise warning 'the refresh worker cannot be started'
       using hint = 'Raise max_worker_processes, or put linuxsql into shared_preload_libraries.';
@@ -637,8 +640,10 @@ begin
            where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null)
          then 'concurrently' else '' end
     into mode from pg_catalog.pg_class c where c.oid = view and c.relkind = 'm';
+  perform set_config('linuxsql.machine', s.machine, true)
+    from @extschema@.vm_refresh_schedule s where s.view = vm_refresh_run.view and s.machine is not null;
   begin
-    if not found then
+    if mode is null then
       raise exception '% is not a materialized view', view using errcode = 'wrong_object_type';
     end if;
     execute format('refresh materialized view %s %s', mode, view);
@@ -692,7 +697,7 @@ comment on view vm_pagefault_trace is 'Page and access faults of the current mac
 grant select on vm_pagefault_trace to linuxsql_reader, linuxsql_operator;
 
 create view vm_refreshes as
-select view, every, method, next_run, last_run, last_ms, last_error, runs, failures
+select view, every, method, machine, next_run, last_run, last_ms, last_error, runs, failures
 from @extschema@.vm_refresh_schedule;
 comment on view vm_refreshes is 'Schedules of vm_refresh_every: how they go.';
 grant select on vm_refreshes to linuxsql_reader, linuxsql_operator;

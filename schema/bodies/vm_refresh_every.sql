@@ -23,8 +23,9 @@ begin
                  when minutes < 1440 then format('0 */%s * * *', (minutes / 60)::int) else '0 0 * * *' end,
             format('select @extschema@.vm_refresh_run(%s::oid::regclass)', view::oid);
   end if;
-  insert into @extschema@.vm_refresh_schedule (view, every, method, cron_job, next_run)
-    values (view, every, case when with_cron then 'pg_cron' else 'worker' end, job, clock_timestamp() + every);
+  insert into @extschema@.vm_refresh_schedule (view, every, method, cron_job, machine, next_run)
+    values (view, every, case when with_cron then 'pg_cron' else 'worker' end, job,
+            nullif(current_setting('linuxsql.machine', true), ''), clock_timestamp() + every);
   if not with_cron and not @extschema@.vm_refresh_worker() then
     raise warning 'the refresh worker cannot be started'
       using hint = 'Raise max_worker_processes, or put linuxsql into shared_preload_libraries.';

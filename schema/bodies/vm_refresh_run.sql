@@ -10,8 +10,10 @@ begin
            where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null)
          then 'concurrently' else '' end
     into mode from pg_catalog.pg_class c where c.oid = view and c.relkind = 'm';
+  perform set_config('linuxsql.machine', s.machine, true)
+    from @extschema@.vm_refresh_schedule s where s.view = vm_refresh_run.view and s.machine is not null;
   begin
-    if not found then
+    if mode is null then
       raise exception '% is not a materialized view', view using errcode = 'wrong_object_type';
     end if;
     execute format('refresh materialized view %s %s', mode, view);

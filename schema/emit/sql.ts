@@ -63,6 +63,7 @@ const refreshTables = `create table vm_refresh_schedule (
   every interval not null check (every >= interval '1 second'),
   method text not null check (method in ('pg_cron', 'worker')),
   cron_job bigint,
+  machine text,
   next_run timestamptz not null,
   last_run timestamptz,
   last_ms double precision,
@@ -71,6 +72,7 @@ const refreshTables = `create table vm_refresh_schedule (
   failures bigint not null default 0
 );
 comment on table vm_refresh_schedule is 'materialized views that vm_refresh_every keeps fresh';
+comment on column vm_refresh_schedule.machine is 'linuxsql.machine at the time of vm_refresh_every; null: as the worker finds it';
 create table vm_refresh_log (
   id bigint generated always as identity primary key,
   view regclass not null,

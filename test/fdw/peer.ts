@@ -7,6 +7,7 @@
  *   cut          closes before any answer     flood     sends more DATA than was granted
  *   error        ERROR to every OPEN          badstate  ERROR with an SQLSTATE that is none
  *   mutate-N     answers with bytes changed, seed N     rows-N  N rows in every relation
+ *   chain        3000 processes, each the child of the one before
  *   noisy        NOTICE frames for ever       wrongview answers VIEW_OPEN with PONG
  *   anything else: 40 rows in every relation, answered well.
  *
@@ -17,7 +18,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { catalogue as relations } from '../../introspect/src/gen/relations.js';
 import { columnType, frameType, helloMagic, protocolVersion, schemaHash } from '../../introspect/src/gen/wire.js';
 import { frameBytes, FrameSplitter, Reader, Writer, type Frame } from './frames.js';
-import { answerOf, batches, madeUpRows, readOpen, type Request, type Row } from './rows.js';
+import { answerOf, batches, chainOfProcesses, madeUpRows, readOpen, type Request, type Row } from './rows.js';
 
 export interface Log {
   machine: string;
@@ -110,10 +111,10 @@ export class Peer {
 
   private rowsOf(request: Request): Row[] {
     const count = Number(/^rows-(\d+)$/.exec(request.machine)?.[1] ?? (request.machine === 'flood' ? 3000 : 40));
-    const key = `${request.relation.name} ${count}`;
+    const key = `${request.relation.name} ${count} ${request.machine === 'chain'}`;
     let rows = this.made.get(key);
     if (rows === undefined) {
-      rows = madeUpRows(request.relation, count);
+      rows = request.machine === 'chain' ? chainOfProcesses(request.relation) : madeUpRows(request.relation, count);
       this.made.set(key, rows);
     }
     return rows;

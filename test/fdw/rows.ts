@@ -35,6 +35,11 @@ export function madeUpRows(relation: CatalogueRelation, count: number): Row[] {
   );
 }
 
+export function chainOfProcesses(relation: CatalogueRelation): Row[] {
+  const parent = relation.columns.findIndex(({ name }) => name === 'ppid');
+  return madeUpRows(relation, 3000).map((row, i) => row.with(parent, BigInt(i - 1)));
+}
+
 type Test = (row: Row) => boolean | null;
 
 function readValue(reader: Reader): Value {
