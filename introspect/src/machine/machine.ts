@@ -105,21 +105,21 @@ export class Machine {
   }
 
   /** Fixes an instant: the hart stands still at an instruction boundary until closeView. */
-  async openView(): Promise<MachineView> {
+  async openView(timeoutMs = viewMs): Promise<MachineView> {
     const live = this.#live;
     if (live && !live.channel.closed) {
       try {
-        return await this.#viewOf(live);
+        return await this.#viewOf(live, timeoutMs);
       } catch (error) {
         // Whether the daemon is still the same one shows only now; then a new connection is tried, once.
         if (!live.channel.closed) throw error;
       }
     }
-    return this.#viewOf(await this.link());
+    return this.#viewOf(await this.link(), timeoutMs);
   }
 
-  async #viewOf(link: Link): Promise<MachineView> {
-    const { type, fields } = await link.channel.request(frameType.vmViewOpen, new FrameWriter(), viewMs);
+  async #viewOf(link: Link, timeoutMs: number): Promise<MachineView> {
+    const { type, fields } = await link.channel.request(frameType.vmViewOpen, new FrameWriter(), timeoutMs);
     if (type !== frameType.vmView) throw introspectError('protocol', 'the machine did not answer with a view');
     const view = { id: fields.u64(), instret: fields.u64(), timeNs: fields.u64(), generation: fields.u64() };
     return { ...view, hart: decodeHart(fields.bytes(hartSnapshot.size)), link };

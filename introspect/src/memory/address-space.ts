@@ -17,6 +17,8 @@ export interface DirectRange {
 }
 
 const slots = 1024;
+/** Most names are shorter. */
+const shortText = 48;
 
 export class AddressSpace {
   readonly memory: GuestMemory;
@@ -123,11 +125,27 @@ export class AddressSpace {
 
   /** Bytes up to a NUL or limit, whichever comes first, as text. */
   text(va: Gva, limit: number): string {
-    const buffer = new Uint8Array(Math.min(limit, 4096));
+    const short = this.#shortAscii(va, Math.min(limit, shortText));
+    if (short !== undefined && (short.length === limit || short.length < shortText)) return short;
+    const buffer = new Uint8Array(Math.min(limit, pageBytes));
     const got = this.readInto(va, buffer);
     if (got === 0) throw new GuestFault('address not mapped');
     const end = buffer.subarray(0, got).indexOf(0);
     return decodeText(buffer.subarray(0, end < 0 ? got : end));
+  }
+
+  /** The quick way for names: ASCII within one page. Undefined when it is not that. */
+  #shortAscii(va: Gva, limit: number): string | undefined {
+    const pa = this.#at(va);
+    if (inPage(va) > pageBytes - limit) return undefined;
+    let text = '';
+    for (let i = 0; i < limit; i++) {
+      const byte = this.memory.u8(pa + i);
+      if (byte === 0) return text;
+      if (byte >= 0x80) return undefined;
+      text += String.fromCharCode(byte);
+    }
+    return text;
   }
 }
 

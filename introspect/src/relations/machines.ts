@@ -1,8 +1,11 @@
 import { IntrospectError } from '../errors.js';
-import type { Machine } from '../machine/machine.js';
+import type { Machine, MachineView } from '../machine/machine.js';
 import type { Machines } from '../machine/machines.js';
 import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
 import type { RowOf } from '../gen/relations.js';
+
+/** A machine whose hart does not come to rest is listed without its kernel. */
+const patienceMs = 1000;
 
 /** One row per machine that has a socket, reachable or not. */
 export async function machines(known: Machines, request: ScanRequest): Promise<RowSource> {
@@ -57,14 +60,15 @@ async function describe(name: string, known: Machines): Promise<RowOf['machines'
 }
 
 async function kernelOf(machine: Machine): Promise<{ kernel: string | null; symbols: string }> {
-  const view = await machine.openView();
+  let view: MachineView | undefined;
   try {
+    view = await machine.openView(patienceMs);
     const kernel = view.link.keeper.at(view);
     return { kernel: kernel.banner, symbols: kernel.provenance };
   } catch (error) {
     if (!(error instanceof IntrospectError)) throw error;
     return { kernel: null, symbols: error.message };
   } finally {
-    machine.closeView(view);
+    if (view) machine.closeView(view);
   }
 }
