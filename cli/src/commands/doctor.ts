@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { serverAccount } from '../base/account.js';
 import { messageOf } from '../base/fail.js';
 import { cache, checkout, ensureFolder, home } from '../base/paths.js';
 import { place } from '../base/place.js';
+import { extensionAvailable, extensionVersion, installationAdvice } from '../server/database.js';
 import { embeddedPid } from '../server/embedded.js';
 import { externalServer, withClient } from '../server/session.js';
 import { allStages } from '../setup/stages.js';
@@ -104,6 +106,14 @@ async function stageFindings(): Promise<Finding[]> {
   return findings;
 }
 
+async function extensionFinding(client: pg.Client, created: string | null): Promise<Finding> {
+  if (created !== null) return { level: 'good', text: `extension linuxsql ${created}` };
+  if (await extensionAvailable(client))
+    return { level: 'missing', text: 'the extension is not created', remedy: 'linuxsql up' };
+  const remedy = externalServer() === undefined ? 'npm run setup' : installationAdvice(client.database ?? 'linuxsql');
+  return { level: 'missing', text: `the server has no extension linuxsql ${extensionVersion}`, remedy };
+}
+
 async function serverFindings(): Promise<Finding[]> {
   if (externalServer() === undefined && embeddedPid() === undefined)
     return [{ level: 'note', text: 'the embedded server does not run', remedy: 'linuxsql up' }];
@@ -123,9 +133,7 @@ async function serverFindings(): Promise<Finding[]> {
               text: 'the supervisor is not preloaded: machines do not start with the server',
               remedy: "shared_preload_libraries = 'linuxsql' in postgresql.conf, then a restart",
             },
-        extension === null
-          ? { level: 'missing', text: 'the extension is not created', remedy: 'linuxsql up' }
-          : { level: 'good', text: `extension linuxsql ${extension}` },
+        await extensionFinding(client, extension),
       ];
     });
   } catch (error) {

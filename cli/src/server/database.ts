@@ -7,6 +7,7 @@ import { migrateUp, pendingMigrations } from '../../../migrations/migrator.js';
 import { messageOf, UserError } from '../base/fail.js';
 import { hashText } from '../base/hash.js';
 import { step } from '../base/log.js';
+import { daemonFiles } from '../base/place.js';
 import { checkout } from '../base/paths.js';
 import { clientConfig, databaseName, externalServer, withClient } from './session.js';
 
@@ -31,23 +32,36 @@ async function ensureMigrations(): Promise<void> {
   for (const { name } of await migrateUp(clientConfig())) step('database', `migration ${name}`);
 }
 
-async function ensureAvailable(client: pg.Client): Promise<void> {
+/** How the extension and its daemons come to a server that is not ours. */
+export function installationAdvice(database: string): string {
+  const { vm, introspect } = daemonFiles(checkout);
+  return [
+    "on the server's machine, as an administrator, in a checkout of this version where `npm run setup` has run:",
+    '  make -C fdw PG_CONFIG=/path/to/its/pg_config install',
+    'in its postgresql.conf, and then a restart (its account must be able to read these files):',
+    "  shared_preload_libraries = 'linuxsql'",
+    `  linuxsql.database = '${database}'`,
+    `  linuxsql.vm_path = '${vm}'`,
+    `  linuxsql.introspect_command = '${process.execPath} ${introspect}'`,
+  ].join('\n');
+}
+
+/** Whether the server's installation has this version of the extension. */
+export async function extensionAvailable(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ version: string }>(
     "select version from pg_available_extension_versions where name = 'linuxsql'",
   );
-  if (rows.some(({ version }) => version === extensionVersion)) return;
-  const hint =
-    externalServer() === undefined
-      ? 'Run `npm run setup` again.'
-      : `On the server's machine, as an administrator, in a checkout of this version:\n` +
-        `  make -C fdw PG_CONFIG=/path/to/its/pg_config install\n` +
-        `and for the supervisor, in its postgresql.conf: shared_preload_libraries = 'linuxsql'`;
+  return rows.some(({ version }) => version === extensionVersion);
+}
+
+async function ensureAvailable(client: pg.Client): Promise<void> {
+  if (await extensionAvailable(client)) return;
+  const hint = externalServer() === undefined ? 'Run `npm run setup` again.' : installationAdvice;
   throw new UserError(`the server offers no extension linuxsql ${extensionVersion}`, { hint });
 }
 
 /** The install script changes between two states of a checkout while the version stays: then the extension is made anew. */
 async function ensureExtension(client: pg.Client): Promise<void> {
-  await ensureAvailable(client);
   const mark = `install script ${hashText(readFileSync(installScript, 'utf8')).slice(0, 16)}`;
   const { rows } = await client.query<{ mark: string | null }>(
     "select pg_catalog.shobj_description(d.oid, 'pg_database') as mark from pg_extension, pg_database d where extname = 'linuxsql' and d.datname = current_database()",
@@ -85,6 +99,7 @@ async function ensureCron(client: pg.Client): Promise<void> {
 /** Brings database, schema and extension to the state of this checkout. Quick when they are. */
 export async function prepareDatabase(): Promise<void> {
   if (externalServer() === undefined) await ensureDatabase();
+  await withClient(ensureAvailable); // before anything is written
   await ensureMigrations();
   await withClient(async (client) => {
     await ensureCron(client);

@@ -13,12 +13,13 @@ export async function runFolder(): Promise<string> {
   if (externalServer() === undefined) return place().run;
   return withClient(async (client) => {
     const { rows } = await client.query<{ folder: string | null }>(
-      "select pg_catalog.current_setting('linuxsql.run_directory', true) as folder",
+      `select coalesce(nullif(pg_catalog.current_setting('linuxsql.run_directory', true), ''),
+                       pg_catalog.current_setting('data_directory', true) || '/linuxsql') as folder`,
     );
     const folder = rows[0]?.folder;
     if (!folder)
-      throw new UserError('the server of DATABASE_URL has no linuxsql.run_directory', {
-        hint: 'Is the extension in its shared_preload_libraries?',
+      throw new UserError('the run directory of the server of DATABASE_URL is not known', {
+        hint: 'Set linuxsql.run_directory there.',
       });
     return folder;
   });
