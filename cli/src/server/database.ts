@@ -56,7 +56,8 @@ export async function extensionAvailable(client: pg.Client): Promise<boolean> {
 
 async function ensureAvailable(client: pg.Client): Promise<void> {
   if (await extensionAvailable(client)) return;
-  const hint = externalServer() === undefined ? 'Run `npm run setup` again.' : installationAdvice;
+  const hint =
+    externalServer() === undefined ? 'Run `npm run setup` again.' : installationAdvice(client.database ?? databaseName);
   throw new UserError(`the server offers no extension linuxsql ${extensionVersion}`, { hint });
 }
 
