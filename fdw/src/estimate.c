@@ -41,10 +41,12 @@ double catalog_estimated_rows(const struct table_definition *table) {
 
 static void skip_columns(struct wire_reader *reader) {
   for (int left = wire_take_uint16_t(reader); left > 0 && !reader->bad; left--) {
-    pfree(wire_take_text(reader));
+    uint32_t length;
+
+    (void)wire_take_bytes(reader, &length);
     (void)wire_take_uint8_t(reader);
     (void)wire_take_uint8_t(reader);
-    pfree(wire_take_text(reader));
+    (void)wire_take_bytes(reader, &length);
   }
 }
 
@@ -58,6 +60,15 @@ static void skip_keys_and_orders(struct wire_reader *reader) {
   }
 }
 
+/* Number of the relation of these bytes, or -1. */
+static int relation_number(const char *name, uint32_t length) {
+  const struct catalogue_relation *relation;
+
+  for (int i = 0; (relation = catalog_relation(i)) != NULL; i++)
+    if (strlen(relation->name) == length && memcmp(relation->name, name, length) == 0) return i;
+  return -1;
+}
+
 /* Takes a SCHEMA answer; an ERROR leaves the estimates as they are. */
 static void schema_arrived(struct client *client, struct request *request, const struct frame *frame) {
   struct wire_reader reader = {frame->payload, frame->payload + frame->header.length, false};
@@ -68,17 +79,17 @@ static void schema_arrived(struct client *client, struct request *request, const
   count = wire_take_uint16_t(&reader);
   if (count > MAX_RELATIONS) reader.bad = true;
   for (; count > 0 && !reader.bad; count--) {
-    char *name = wire_take_text(&reader);
-    uint16_t number;
+    uint32_t length, skipped;
+    const char *name = wire_take_bytes(&reader, &length);
+    int number;
     double rows;
 
-    pfree(wire_take_text(&reader));
+    (void)wire_take_bytes(&reader, &skipped);
     rows = wire_take_f64(&reader);
     skip_columns(&reader);
     skip_keys_and_orders(&reader);
-    if (!reader.bad && isfinite(rows) && catalog_find_relation(name, &number) != NULL)
-      entry->rows[number] = Min(Max(rows, 1), 1e12);
-    pfree(name);
+    number = relation_number(name, length);
+    if (!reader.bad && isfinite(rows) && number >= 0) entry->rows[number] = Min(Max(rows, 1), 1e12);
   }
   if (reader.bad || reader.at != reader.end || frame->header.type != FRAME_TYPE_SCHEMA)
     client_protocol_error(client, "a SCHEMA answer is malformed");

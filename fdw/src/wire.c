@@ -2,18 +2,27 @@
 
 #include "mb/pg_wchar.h"
 
-char *wire_take_text(struct wire_reader *reader) {
-  uint32_t length = wire_take_uint32_t(reader);
-  char *utf8, *text;
+const char *wire_take_bytes(struct wire_reader *reader, uint32_t *length) {
+  const char *bytes;
 
-  if (reader->bad || (size_t)(reader->end - reader->at) < length ||
-      !pg_verify_mbstr(PG_UTF8, reader->at, (int)length, true)) {
+  *length = wire_take_uint32_t(reader);
+  bytes = reader->at;
+  if (reader->bad || (size_t)(reader->end - bytes) < *length ||
+      !pg_verify_mbstr(PG_UTF8, bytes, (int)*length, true)) {
     reader->bad = true;
-    return pstrdup("");
+    *length = 0;
+    return "";
   }
-  utf8 = pnstrdup(reader->at, length);
-  reader->at += length;
-  text = pg_any_to_server(utf8, (int)length, PG_UTF8);
+  reader->at += *length;
+  return bytes;
+}
+
+char *wire_take_text(struct wire_reader *reader) {
+  uint32_t length;
+  const char *bytes = wire_take_bytes(reader, &length);
+  char *utf8 = pnstrdup(bytes, length);
+  char *text = pg_any_to_server(utf8, (int)length, PG_UTF8);
+
   if (text != utf8) pfree(utf8);
   return text;
 }

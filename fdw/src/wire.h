@@ -46,6 +46,9 @@ static inline double wire_take_f64(struct wire_reader *reader) {
 /* A str as a palloc'd string of the database encoding; "" when bad. */
 extern char *wire_take_text(struct wire_reader *reader);
 
+/* A str as it lies in the payload: UTF-8, `*length` bytes, valid as long as the payload. Converts nothing. */
+extern const char *wire_take_bytes(struct wire_reader *reader, uint32_t *length);
+
 static inline void wire_put_u8(StringInfo out, uint8_t value) { appendStringInfoChar(out, (char)value); }
 static inline void wire_put_u16(StringInfo out, uint16_t value) {
   appendBinaryStringInfo(out, (char *)&value, 2);
