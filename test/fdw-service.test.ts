@@ -55,7 +55,7 @@ describe.each(unresponsive)('a service that %s', (_, query) => {
     const { code, ms } = await failure(() => client.query(query));
     await client.query('reset statement_timeout');
     expect(code).toBe('57014');
-    expect(ms).toBeLessThan(200 + 60);
+    expect(ms).toBeLessThan(200 + 150);
     await stillWell();
   });
 
@@ -67,7 +67,7 @@ describe.each(unresponsive)('a service that %s', (_, query) => {
     const asked = performance.now();
     await other.query('select pg_cancel_backend($1)', [rows[0]?.pid]);
     expect((await ended).code).toBe('57014');
-    expect(performance.now() - asked).toBeLessThan(60);
+    expect(performance.now() - asked).toBeLessThan(150);
     await other.end();
     await stillWell();
   });
@@ -80,7 +80,7 @@ describe.each(unresponsive)('a service that %s', (_, query) => {
     const asked = performance.now();
     await client.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
     expect((await ended).code).toBe('57P01');
-    expect(performance.now() - asked).toBeLessThan(100);
+    expect(performance.now() - asked).toBeLessThan(150);
   });
 });
 
