@@ -12,6 +12,9 @@ import { native } from './native.js';
 
 const nearMicroseconds = 300;
 const sendMicroseconds = 100_000;
+/** A hart that runs or idles comes to rest within this; meanwhile other clients get their turns. */
+const eagerMs = 5;
+const eagerMicroseconds = 100;
 const pollMs = 1;
 const receiveBytes = 64 * 1024;
 
@@ -140,21 +143,28 @@ export class ControlChannel {
     this.post(frameType.vmViewClose, new FrameWriter().u64(new PayloadReader(frame.payload).u64()));
   }
 
-  /** Looks for answers every millisecond while somebody waits for one. */
+  /** Looks for answers while somebody waits for one: in short waits between other work first, then every millisecond. */
   #poll(): void {
     if (this.#polling || this.#closed) return;
     this.#polling = true;
+    const eagerUntil = performance.now() + eagerMs;
     const look = () => {
-      this.#polling = false;
+      const eager = performance.now() < eagerUntil;
       try {
-        while (!this.#closed && this.#receive(0)) this.#deliver();
+        let wait = eager ? eagerMicroseconds : 0;
+        while (!this.#closed && this.#receive(wait)) {
+          this.#deliver();
+          wait = 0;
+        }
         this.#expire();
       } catch (error) {
         this.#lose(error);
       }
-      if (this.#waiters.size > 0) this.#poll();
+      if (this.#waiters.size === 0) this.#polling = false;
+      else if (eager) setImmediate(look);
+      else setTimeout(look, pollMs);
     };
-    setTimeout(look, pollMs);
+    setImmediate(look);
   }
 
   #expire(): void {
