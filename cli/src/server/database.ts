@@ -9,13 +9,14 @@ import { hashText } from '../base/hash.js';
 import { step } from '../base/log.js';
 import { daemonFiles } from '../base/place.js';
 import { checkout } from '../base/paths.js';
-import { clientConfig, databaseName, externalServer, withClient } from './session.js';
+import { awaitConnections, clientConfig, databaseName, externalServer, withClient } from './session.js';
 
 export const extensionVersion = '0.1.0';
 const installScript = join(checkout, `fdw/sql/linuxsql--${extensionVersion}.sql`);
 
 /** Makes the database, and a superuser role of the caller's own name so that plain `psql -d linuxsql` works. */
 async function ensureDatabase(): Promise<void> {
+  await awaitConnections();
   await withClient(async (client) => {
     const caller = userInfo().username;
     const { rows } = await client.query<{ database: boolean; role: boolean }>(

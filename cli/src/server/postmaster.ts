@@ -1,6 +1,6 @@
 /** Makes, starts and stops a PostgreSQL cluster that this project owns. */
-import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from '../base/account.js';
 import { UserError } from '../base/fail.js';
@@ -34,22 +34,31 @@ const initOptions = [
   '--lc-messages=C',
 ];
 
-/** Makes the data folder unless it is there; it appears whole, by rename. */
+/**
+ * Makes the data folder unless it is there; it appears whole, by rename. Every attempt has a folder of its own: the
+ * initdb of a run that was killed may still be writing.
+ */
 export async function initCluster(cluster: Cluster, extra: readonly string[] = []): Promise<void> {
   if (existsSync(join(cluster.data, 'PG_VERSION'))) return;
-  const fresh = `${cluster.data}.new`;
-  rmSync(fresh, { recursive: true, force: true });
+  removeAttempts(cluster.data);
+  const fresh = `${cluster.data}${attempt}${process.pid}`;
   ensurePrivateFolder(fresh, cluster.account);
   const initdb = join(cluster.bin, 'initdb');
-  await mustRun('making the PostgreSQL cluster', initdb, ['-D', fresh, ...initOptions, ...extra], {
-    account: cluster.account,
-    timeoutMs: 120_000,
-  });
+  const options = { account: cluster.account, timeoutMs: 120_000 };
+  await mustRun('making the PostgreSQL cluster', initdb, ['-D', fresh, ...initOptions, ...extra], options);
   writeOwned(cluster, join(fresh, 'pg_hba.conf'), hostBasedAuthentication);
   const main = join(fresh, 'postgresql.conf');
   writeOwned(cluster, main, `include 'linuxsql.conf'\n\n${readFileSync(main, 'utf8')}`);
   rmSync(cluster.data, { recursive: true, force: true });
   renameSync(fresh, cluster.data);
+}
+
+const attempt = '.new-';
+
+function removeAttempts(data: string): void {
+  for (const name of readdirSync(dirname(data)).filter((entry) => entry.startsWith(`${basename(data)}${attempt}`))) {
+    rmSync(join(dirname(data), name), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
 }
 
 function writeOwned(cluster: Cluster, file: string, text: string): void {

@@ -2,6 +2,9 @@
 import pg from 'pg';
 import { codeOf, messageOf, UserError } from '../base/fail.js';
 import { place } from '../base/place.js';
+import { waitUntil } from './sockets.js';
+
+const startMs = 120_000;
 
 export const databaseName = 'linuxsql';
 
@@ -34,6 +37,23 @@ export async function withClient<T>(body: (client: pg.Client) => Promise<T>, dat
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** A server that is just starting, or whose start another command has begun, refuses for a while. */
+export async function awaitConnections(): Promise<void> {
+  const settle = async (): Promise<boolean> => {
+    const client = new pg.Client(clientConfig('postgres'));
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.end();
+      return true;
+    } catch (error) {
+      if (['57P03', 'ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) return false;
+      throw unreachable(error);
+    }
+  };
+  if (!(await waitUntil(settle, startMs))) throw new UserError(`the embedded server does not accept connections`);
 }
 
 function unreachable(error: unknown): UserError {
