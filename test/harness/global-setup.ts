@@ -6,7 +6,7 @@ import { checkout } from '../../cli/src/base/paths.js';
 import { mustRun } from '../../cli/src/base/run.js';
 import { addonStage, appStage, extensionStage, vmStage } from '../../cli/src/setup/native.js';
 import { sljitStage } from '../../cli/src/setup/sljit.js';
-import { ensureStages } from '../../cli/src/setup/stages.js';
+import { ensureStages, exportToMake } from '../../cli/src/setup/stages.js';
 import { sweepLeftovers } from './temp.js';
 import { fillDatabase, launchCluster, type OwnCluster, type SharedCluster } from './cluster.js';
 
@@ -38,6 +38,7 @@ async function buildAll(): Promise<string | undefined> {
 
 export default async function globalSetup(project: TestProject): Promise<() => Promise<void>> {
   sweepLeftovers();
+  exportToMake();
   const failure = await buildAll();
   const cluster = await launchCluster();
   project.provide('cluster', { socketDir: cluster.socketDir, template: await makeTemplate(cluster, failure) });

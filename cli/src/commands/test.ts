@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { elapsed, step } from '../base/log.js';
 import { build, checkout } from '../base/paths.js';
 import { attach, capture } from '../base/run.js';
-import { ensureStages } from '../setup/stages.js';
+import { ensureStages, exportToMake } from '../setup/stages.js';
 
 interface Count {
   passed: number;
@@ -57,6 +57,7 @@ async function vitest(args: readonly string[]): Promise<Count> {
 
 export async function test(args: readonly string[]): Promise<number> {
   await ensureStages();
+  exportToMake();
   const units = args.length === 0 ? await unitTests() : { passed: 0, failed: 0 };
   const { passed, failed } = plus(units, await vitest(args));
   console.log(`${passed} passed, ${failed} failed (${elapsed()})`);
