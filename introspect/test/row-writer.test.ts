@@ -66,3 +66,26 @@ test('batches start at 16 rows, double, and stay near 64 KiB', () => {
   expect(sizes.slice(0, 5)).toEqual([16, 32, 64, 128, 256]);
   expect(sizes[8]).toBe(sizes[7]);
 });
+
+test('what no column of PostgreSQL can hold does not reach it', () => {
+  const writer = new RowWriter(['text', 'text', 'int4', 'int8']);
+  writer.beginRow();
+  writer.value(0, 'a\0b');
+  writer.value(1, `${'c'.repeat(60)}\0`);
+  writer.value(2, 2 ** 40 + 5);
+  writer.value(3, NaN);
+  writer.endRow();
+  const [row] = decodeRows(writer.take(1n).subarray(frameHeader.size), ['text', 'text', 'int4', 'int8']);
+  expect(row).toEqual(['a\ufffdb', `${'c'.repeat(60)}\ufffd`, 5n, null]);
+});
+
+test('a row that is dropped leaves no trace', () => {
+  const writer = new RowWriter(['text']);
+  for (const text of ['kept', 'dropped', 'kept too']) {
+    writer.beginRow();
+    writer.setText(0, text);
+    if (text === 'dropped') writer.dropRow();
+    else writer.endRow();
+  }
+  expect(decodeRows(writer.take(1n).subarray(frameHeader.size), ['text'])).toEqual([['kept'], ['kept too']]);
+});

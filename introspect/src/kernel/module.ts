@@ -87,7 +87,7 @@ export class Modules {
   }
 
   references(module: Gva): number {
-    return this.#refcount === undefined ? 0 : this.#kernel.space.i32(module + this.#refcount) - ownReference;
+    return this.#refcount === undefined ? 0 : (this.#kernel.space.i32(module + this.#refcount) - ownReference) | 0;
   }
 
   /** Modules that use this one, as lsmod lists them, comma-separated. */

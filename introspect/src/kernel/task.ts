@@ -119,7 +119,7 @@ export class Task {
     return this.#u32(this.#fields.prio) | 0;
   }
   get nice(): number {
-    return (this.#u32(this.#fields.staticPrio) | 0) - defaultPrio;
+    return (this.#u32(this.#fields.staticPrio) - defaultPrio) | 0;
   }
   get policy(): string {
     const policy = this.#u32(this.#fields.policy);

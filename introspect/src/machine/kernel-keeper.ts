@@ -2,10 +2,12 @@
  * Holds what has been found of a machine's kernel, for as long as it is still that kernel: one boot of the
  * machine, and the bytes it was recognised by unchanged.
  */
-import { IntrospectError } from '../errors.js';
+import { LayoutError } from '../btf/layout.js';
+import { introspectError, IntrospectError } from '../errors.js';
 import { attach, findSymbols } from '../kernel/attach.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Symbols } from '../kallsyms/symbols.js';
+import { GuestFault } from '../memory/guest-fault.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 
 /** One instant of one boot. */
@@ -69,8 +71,9 @@ export class KernelKeeper {
     try {
       this.#kernel = attach(this.#memory);
     } catch (error) {
-      if (error instanceof IntrospectError) this.#failure = { instant, error };
-      throw error;
+      const told = asIntrospectError(error);
+      this.#failure = { instant, error: told };
+      throw told;
     }
   }
 
@@ -86,6 +89,13 @@ export class KernelKeeper {
   get failure(): string | undefined {
     return this.#failure?.error.message;
   }
+}
+
+/** What looks like a kernel and is none, or not yet, shows as addresses that lead nowhere and members that lack. */
+function asIntrospectError(error: unknown): IntrospectError {
+  if (error instanceof IntrospectError) return error;
+  if (!(error instanceof GuestFault) && !(error instanceof LayoutError)) throw error;
+  return introspectError('kernelNotReady', 'the kernel in guest memory cannot be read', '', error.message);
 }
 
 function same(a: Instant, b: Instant): boolean {

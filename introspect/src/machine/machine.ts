@@ -4,8 +4,9 @@
  */
 import { introspectError, IntrospectError } from '../errors.js';
 import { hartSnapshot, machineState } from '../gen/telemetry.js';
+import type { RelationName } from '../gen/relations.js';
 import { frameType } from '../gen/wire.js';
-import { identifyContext } from '../kernel/identify.js';
+import { identifierOf } from '../kernel/identify.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { FaultLog } from '../telemetry/fault-log.js';
 import { decodeHart, type HartState } from '../telemetry/hart.js';
@@ -40,6 +41,8 @@ export class Link {
   readonly mapping: Mapping;
   readonly keeper: KernelKeeper;
   readonly faults: FaultLog;
+  /** Rows that the last whole scan of a relation gave, for the planner's estimates. */
+  readonly rowCounts = new Map<RelationName, number>();
   #drainedGeneration: bigint;
 
   constructor(channel: ControlChannel, mapping: Mapping) {
@@ -55,7 +58,7 @@ export class Link {
     const { generation } = this.mapping.telemetry;
     if (generation !== this.#drainedGeneration) kernel = undefined;
     this.#drainedGeneration = generation;
-    this.faults.drain(kernel && identifyContext(kernel));
+    this.faults.drain(kernel && identifierOf(kernel));
   }
 
   close(): void {

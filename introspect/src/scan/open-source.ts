@@ -2,7 +2,7 @@
 import { LayoutError } from '../btf/layout.js';
 import { introspectError } from '../errors.js';
 import type { RelationName } from '../gen/relations.js';
-import { identifyContext } from '../kernel/identify.js';
+import { identifierOf } from '../kernel/identify.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Link, Machine, MachineView } from '../machine/machine.js';
 import type { Machines } from '../machine/machines.js';
@@ -121,6 +121,6 @@ async function openPageFaults({ machine, view, request, reads }: SourceContext):
   const kernel =
     view && reads('pid') ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
   link.drain(kernel);
-  const identify = kernel && reads('pid') ? identifyContext(kernel) : undefined;
+  const identify = kernel && reads('pid') ? identifierOf(kernel) : undefined;
   return pageFaults(link.mapping.telemetry.ring('pageFaults'), link.faults, request, identify);
 }

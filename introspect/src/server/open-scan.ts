@@ -23,6 +23,7 @@ export async function openScan(
   const reads = (column: string) => read.has(columnNamed(column));
   const machine = held?.machine ?? (relation.source === 'service' ? undefined : machines.get(open.machine));
   const hold = held ? { ...held, owned: false } : await ownView(machine, needsView(relation.name, reads));
+  const whole = qual.kind === 'true' && open.limit < 0;
   const budget = new Budget(budgetOf(relation.name));
   try {
     const source = await openSource(relation.name, {
@@ -45,6 +46,9 @@ export async function openScan(
       credit: open.credit,
       startedNs,
       hold,
+      onDone: (rows) => {
+        if (whole) hold?.view.link.rowCounts.set(relation.name, rows);
+      },
     });
   } catch (error) {
     if (hold?.owned) hold.machine.closeView(hold.view);

@@ -15,6 +15,8 @@ export interface ScanTaskOptions {
   types: ColumnType[];
   credit: number;
   startedNs: bigint;
+  /** Told the number of rows when the scan has run to its end. */
+  onDone: (rows: number) => void;
   /** The view the scan reads under, to be checked while it lasts; owned: closed with the scan. */
   hold: { machine: Machine; view: MachineView; owned: boolean } | undefined;
 }
@@ -52,6 +54,7 @@ export class ScanTask {
       send(this.#writer.take(this.request));
     }
     if (this.#more) return 'more';
+    this.#options.onDone(cursor.sent);
     const elapsed = process.hrtime.bigint() - this.#options.startedNs;
     const done = new FrameWriter()
       .u64(BigInt(cursor.sent))

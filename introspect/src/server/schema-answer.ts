@@ -30,15 +30,16 @@ function writeRelation(out: FrameWriter, relation: CatalogueRelation, rows: numb
   for (const { column, descending } of relation.orders) out.u16(column).u8(descending ? 1 : 0);
 }
 
-/** What is known without stopping the machine: ring lengths. A machine that is away gets the catalogue's figures. */
+/** What is known without stopping the machine: what earlier scans gave, and ring lengths. A machine that is away gets the catalogue's figures. */
 async function liveEstimates(machine: string, machines: Machines): Promise<Partial<Record<RelationName, number>>> {
   try {
-    const { mapping } = await machines.get(machine).link();
+    const { mapping, rowCounts } = await machines.get(machine).link();
     const held = (ring: 'pageFaults' | 'traps' | 'console') => {
       const { oldest, committed } = mapping.telemetry.ring(ring).extent();
       return Math.max(1, committed - oldest);
     };
     return {
+      ...Object.fromEntries(rowCounts),
       page_faults: held('pageFaults'),
       traps: held('traps'),
       console: held('console'),

@@ -8,6 +8,7 @@ import { LayoutError } from '../btf/layout.js';
 import { IntrospectError, introspectError } from '../errors.js';
 import { frameType, helloMagic, protocolVersion, schemaHash } from '../gen/wire.js';
 import type { Log } from '../log.js';
+import { GuestFault } from '../memory/guest-fault.js';
 import type { Machine, MachineView } from '../machine/machine.js';
 import type { Machines } from '../machine/machines.js';
 import { resolveCondition } from '../machine/resolve.js';
@@ -294,6 +295,8 @@ function toIntrospectError(error: unknown): IntrospectError {
   if (error instanceof IntrospectError) return error;
   if (error instanceof LayoutError)
     return introspectError('layout', 'this kernel lacks what the relation needs', '', error.message);
+  if (error instanceof GuestFault)
+    return introspectError('kernelNotReady', 'guest memory could not be read', '', error.message);
   const message = error instanceof Error ? error.message : String(error);
   return introspectError('internal', `internal error of the introspection service: ${message}`);
 }

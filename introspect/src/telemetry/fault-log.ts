@@ -10,7 +10,7 @@ const chunkRecords = 4096;
 /** A fault not retried within this many further drains counts as never resolved. */
 const patience = 8;
 /** Bounds the tables against a guest that faults everywhere. */
-const mostPages = 1 << 20;
+const mostPages = 1 << 18;
 const mostContexts = 1 << 16;
 const mostPending = 1 << 14;
 const unresolvedWord = 0xffff_ffff;
@@ -123,10 +123,23 @@ export class FaultLog {
     if (pid === undefined) return;
     const history = this.#contexts.get(context);
     if (!history) {
+      if (this.#contexts.size >= mostContexts) this.#forgetOld(seq);
       if (this.#contexts.size < mostContexts) this.#contexts.set(context, { since: [seq], pids: [pid] });
     } else if (history.pids[history.pids.length - 1] !== pid) {
       history.since.push(seq);
       history.pids.push(pid);
+      // What ended before the oldest record still in the ring answers no question any more.
+      while (history.since.length > 1 && history.since[1]! <= seq - rings.pageFaults.capacity) {
+        history.since.shift();
+        history.pids.shift();
+      }
+    }
+  }
+
+  /** Makes room: contexts not renewed within the ring's reach go. */
+  #forgetOld(seq: number): void {
+    for (const [context, { since }] of this.#contexts) {
+      if (since[since.length - 1]! < seq - rings.pageFaults.capacity) this.#contexts.delete(context);
     }
   }
 
