@@ -6,6 +6,7 @@
 #include "exec/breakpoint.h"
 #include "hart/trap.h"
 #include "interp/interp.h"
+#include "jit/jit.h"
 #include "mmu/mmu.h"
 
 /* Traps one after the other with nothing retired in between: the handler itself cannot be fetched. Such a
@@ -16,6 +17,7 @@ struct engine {
   struct hart *hart;
   struct run_owner owner;
   struct block_store blocks;
+  struct jit *jit; /* NULL: interpreter only */
   struct breakpoints breakpoints;
   uint64_t epoch_done; /* instret of the last epoch callback */
   uint64_t trap_instret;
@@ -30,8 +32,8 @@ static bool breakpoint_hit(void *opaque, uint64_t pc) {
 
 struct engine *engine_create(struct hart *hart, enum engine_kind kind, const struct run_owner *owner,
                              const char **error) {
-  if (kind != ENGINE_INTERP) {
-    *error = "this build has no JIT engine: use --engine interp";
+  if (kind == ENGINE_LOCKSTEP) {
+    *error = "this build has no lockstep engine";
     return NULL;
   }
   *error = "not enough memory for the engine";
@@ -45,6 +47,10 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
     free(engine);
     return NULL;
   }
+  if (kind != ENGINE_INTERP && !(engine->jit = jit_create(&engine->blocks, error))) {
+    engine_destroy(engine);
+    return NULL;
+  }
   hart->hooks.breakpoint = breakpoint_hit;
   hart->hooks.opaque = engine;
   return engine;
@@ -52,6 +58,7 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
 
 void engine_destroy(struct engine *engine) {
   if (!engine) return;
+  jit_destroy(engine->jit);
   block_store_destroy(&engine->blocks);
   free(engine);
 }
@@ -64,8 +71,10 @@ void engine_flush(struct engine *engine) {
 void engine_counters(const struct engine *engine, struct engine_counters *out) {
   const struct mmu_counters *mmu = &engine->hart->mmu->counters;
   const struct block_counters *blocks = &engine->blocks.counters;
+  uint64_t jit_insns = engine->jit ? jit_counters(engine->jit)->insns : 0;
   *out = (struct engine_counters){
-      .interp_insns = hart_instret(engine->hart) - engine->insns_start,
+      .interp_insns = hart_instret(engine->hart) - engine->insns_start - jit_insns,
+      .jit_insns = jit_insns,
       .blocks_built = blocks->built,
       .blocks_dropped = blocks->dropped,
       .traps = engine->traps,

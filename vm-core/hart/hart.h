@@ -17,6 +17,7 @@
 
 struct block;
 struct hart;
+struct jit;
 struct mmu;
 struct telemetry;
 struct sha256;
@@ -108,6 +109,7 @@ struct hart {
   enum stop_reason stop_request;
 
   struct mmu *mmu;
+  struct jit *jit; /* NULL: none */
   struct telemetry *telemetry; /* NULL: off */
   struct hart_hooks hooks;
   bool waiting;            /* in WFI */

@@ -18,9 +18,9 @@ enum { BREAKPOINT_OFFSETS_MAX = 16 };
 
 /* What a JIT asks of the store. All NULL without one. */
 struct block_translator {
-  op_fn hot;          /* op put before every block; its imm begins at hot_after */
-  int64_t hot_after;  /* executions */
-  void **no_native;   /* code_page.native of a new page */
+  op_fn hot;         /* op put before every block; its imm begins at hot_after */
+  int64_t hot_after; /* executions */
+  void **no_native;  /* code_page.native of a new page */
   void (*drop_page)(void *opaque, struct code_page *page); /* its blocks are gone */
   void (*drop_all)(void *opaque);                          /* before all pages go */
   void *opaque;

@@ -79,8 +79,7 @@ unsigned block_build(const struct block_store *store, struct block *block, const
   const struct block_translator *translator = &store->translator;
   start(block, offset);
   if (counted && translator->hot) {
-    *op++ =
-        (struct op){.fn = translator->hot, .imm = translator->hot_after, .offset = (uint16_t)offset};
+    *op++ = (struct op){.fn = translator->hot, .imm = translator->hot_after, .offset = (uint16_t)offset};
   }
   for (unsigned i = 0; i < max_insns && offset < PAGE_SIZE; i++) {
     uint32_t word = *(const uint16_t *)(page + offset);

@@ -11,7 +11,8 @@ enum { BLOCK_MAX_OPS = 2 * BLOCK_MAX_INSNS + 2, BLOCK_SINGLE_OPS = 3 };
 static inline size_t block_size(unsigned ops) { return sizeof(struct block) + ops * sizeof(struct op); }
 
 /* Decode from `offset` of the page up to max_insns (1..BLOCK_MAX_INSNS) instructions, a jump or the page's
- * end; `counted`: begin with the translator's op. The instruction at `offset` lies wholly in the page. Returns the page offset behind the last one. */
+ * end; `counted`: begin with the translator's op. The instruction at `offset` lies wholly in the page.
+ * Returns the page offset behind the last one. */
 unsigned block_build(const struct block_store *store, struct block *block, const uint8_t *page,
                      unsigned offset, unsigned max_insns, bool counted);
 

@@ -1,0 +1,175 @@
+/* What lowering is made of. Included by the .c files of jit only.
+ *
+ * Host registers: S0 = hart, S1 = budget, R0 and R1 (and HOST_T2 where it exists) are free between
+ * instructions, all others hold guest registers: the core ones in every region, the extra ones by choice of
+ * the region, which loads them where it is entered and stores the written ones where it is left. */
+#ifndef JIT_EMIT_H
+#define JIT_EMIT_H
+
+#include <stddef.h>
+#include <sljitLir.h>
+
+#include "jit/code_cache.h"
+#include "jit/jit.h"
+#include "jit/region.h"
+
+#if defined(SLJIT_CONFIG_X86_64) && SLJIT_CONFIG_X86_64
+#define HOST_X86 1
+#else
+#define HOST_X86 0
+#define HOST_T2  SLJIT_R2
+#endif
+
+#define HOST_HART    SLJIT_S0
+#define HOST_BUDGET  SLJIT_S1
+#define HART(member) SLJIT_MEM1(HOST_HART), (sljit_sw)offsetof(struct hart, member)
+#define HOST_ENTER                                                                                           \
+  0, SLJIT_ARGS2(W, W, W), SLJIT_NUMBER_OF_SCRATCH_REGISTERS | SLJIT_ENTER_FLOAT(6),                         \
+      SLJIT_NUMBER_OF_SAVED_REGISTERS, 32
+
+enum { CORE_REGS = 5 };
+
+/* Addresses in the fixed part of the code cache; HOST state as machine code has it. */
+struct jit_stubs {
+  const struct op *(*enter)(struct hart *hart, const void *native);
+  sljit_uw miss; /* R0: page offset nothing was translated at */
+  sljit_uw pc;   /* R0: virtual address to go on at */
+  sljit_uw side; /* R0: op to go on with */
+  sljit_uw null; /* everything is in `hart`: look around */
+};
+
+struct jit {
+  struct hart *hart;
+  struct block_store *store;
+  struct code_cache cache;
+  struct jit_stubs stubs;
+  struct jit_counters counters;
+  struct region *region;       /* scratch of the compiler */
+  void *no_native[PAGE_SLOTS]; /* stubs.miss everywhere */
+};
+
+struct operand {
+  sljit_s32 r;
+  sljit_sw w;
+};
+
+enum cold_kind {
+  COLD_BUDGET, /* the node does not fit into the budget */
+  COLD_OP,     /* the op function does what the inline code could not; then resume */
+};
+
+struct cold {
+  enum cold_kind kind;
+  struct sljit_jump *from;
+  struct sljit_label *resume;
+  const struct op *side;
+  const struct region_node *node;
+};
+
+struct node_jump {
+  struct sljit_jump *jump;
+  unsigned node;
+};
+
+enum { COLD_MAX = REGION_MAX_INSNS + REGION_MAX_NODES };
+
+struct emitter {
+  struct jit *jit;
+  struct sljit_compiler *c;
+  const struct region *region;
+  struct code_page *page;
+  const struct region_node *node; /* being lowered */
+  unsigned node_index, index;     /* of the node, of the instruction in it */
+  sljit_s32 host[32];             /* guest register to host register, 0: in memory */
+  uint32_t extras, written;       /* guest registers of the region; those it writes */
+  struct op *sides;
+  unsigned side_count, cold_count, jump_count, call_count;
+  struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
+  struct cold cold[COLD_MAX];
+  struct node_jump jumps[2 * REGION_MAX_NODES];
+  struct sljit_jump *calls[2 * COLD_MAX]; /* to the region's op-calling stub */
+};
+
+/* jit/registers.c: which guest register lives where. */
+void registers_choose(struct emitter *e);
+void registers_core(sljit_s32 host[32]);
+void registers_load(struct emitter *e, bool core);
+void registers_store(struct emitter *e, bool core);
+
+/* jit/stubs.c: the fixed part. false: no memory. */
+enum { STUBS_BYTES = 4096 };
+bool stubs_build(struct jit *jit);
+
+/* The lower_ files: one instruction each; false: not theirs, the op function is called instead. */
+bool lower_integer(struct emitter *e, const struct region_insn *at);
+bool lower_multiply(struct emitter *e, const struct region_insn *at);
+bool lower_bits(struct emitter *e, const struct region_insn *at);
+bool lower_memory(struct emitter *e, const struct region_insn *at);
+bool lower_jump(struct emitter *e, const struct region_insn *at);
+
+/* jit/exits.c: leaving a node. */
+void exit_to_offset(struct emitter *e, int64_t offset);
+void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
+void exit_to_address(struct emitter *e);
+void exit_with_op(struct emitter *e, const struct op *side);
+void call_op(struct emitter *e, const struct op *side);
+void cold_code(struct emitter *e);
+
+/* The op of the present instruction, followed by one that returns here. */
+const struct op *side_op(struct emitter *e, const struct region_insn *at);
+
+/* jit/runtime.c */
+extern const struct op jit_go_op;
+extern const struct block jit_continue;
+const struct block *jit_op_return(struct hart *hart, const struct op *op);
+const struct block *jit_op_hot(struct hart *hart, const struct op *op);
+const struct block *jit_op_native(struct hart *hart, const struct op *op);
+
+/* jit/compile.c: translate the region around a hot block; true: code_page.native has its entry. */
+bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset);
+
+static inline struct operand reg(sljit_s32 r) { return (struct operand){r, 0}; }
+static inline struct operand imm(int64_t value) { return (struct operand){SLJIT_IMM, value}; }
+
+/* Guest register as operand. x0 reads as zero; nothing may be written to it. */
+static inline struct operand guest(const struct emitter *e, unsigned x) {
+  if (!x) return imm(0);
+  if (e->host[x]) return reg(e->host[x]);
+  return (struct operand){SLJIT_MEM1(HOST_HART), (sljit_sw)(offsetof(struct hart, x) + 8 * x)};
+}
+
+/* A register that holds x, or `temp` after loading it. */
+static inline sljit_s32 in_register(struct emitter *e, unsigned x, sljit_s32 temp) {
+  struct operand from = guest(e, x);
+  if (x && e->host[x]) return e->host[x];
+  sljit_emit_op1(e->c, SLJIT_MOV, temp, 0, from.r, from.w);
+  return temp;
+}
+
+static inline void op1(struct emitter *e, sljit_s32 op, struct operand d, struct operand a) {
+  sljit_emit_op1(e->c, op, d.r, d.w, a.r, a.w);
+}
+static inline void op2(struct emitter *e, sljit_s32 op, struct operand d, struct operand a,
+                       struct operand b) {
+  sljit_emit_op2(e->c, op, d.r, d.w, a.r, a.w, b.r, b.w);
+}
+
+/* rd = move(from), where the move may narrow: to memory it would store only as many bytes. */
+static inline void set_guest(struct emitter *e, unsigned rd, sljit_s32 move, struct operand from) {
+  if (e->host[rd]) {
+    op1(e, move, reg(e->host[rd]), from);
+    return;
+  }
+  op1(e, move, reg(SLJIT_R0), from);
+  op1(e, SLJIT_MOV, guest(e, rd), reg(SLJIT_R0));
+}
+
+static inline struct sljit_jump *branch(struct emitter *e, sljit_s32 type, struct operand a,
+                                        struct operand b) {
+  return sljit_emit_cmp(e->c, type, a.r, a.w, b.r, b.w);
+}
+static inline void here(struct emitter *e, struct sljit_jump *jump) {
+  sljit_set_label(jump, sljit_emit_label(e->c));
+}
+
+#endif
