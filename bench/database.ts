@@ -1,52 +1,33 @@
 /** Machines for benchmarks in the embedded server: made, driven over their control socket, and dropped again. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { bringUp } from '../cli/src/commands/up.js';
 import { UserError } from '../cli/src/base/fail.js';
+import { bringUp } from '../cli/src/commands/up.js';
 import { ControlClient } from '../cli/src/control/client.js';
+import { importImage } from '../cli/src/image/index.js';
 import { standardImages } from '../cli/src/server/images.js';
 import { machineSocket, runFolder } from '../cli/src/server/machines.js';
-import { withClient } from '../cli/src/server/session.js';
+import { clientConfig, withClient } from '../cli/src/server/session.js';
 import { waitUntil } from '../cli/src/server/sockets.js';
+import { prompt } from './boot.js';
+import { Transcript, type Terminal } from './transcript.js';
+import { buildWorkloads } from './workloads.js';
 
-export const prompt = 'linuxsql:~# ';
+const workloadImage = 'bench-workloads';
 
-/** The guest's console as text, and its keyboard. */
-export class GuestConsole {
-  private text = '';
-  private wake = (): void => undefined;
-
-  constructor(readonly client: ControlClient) {
-    client
-      .consoleAttach(0n, (_, bytes) => {
-        this.text += bytes.toString('latin1');
-        this.wake();
-      })
-      .catch(() => undefined);
-  }
-
-  type(text: string): Promise<void> {
-    return this.client.consoleWrite(Buffer.from(text));
-  }
-
-  /** Returns when the console has shown `wanted` after the last match. */
-  async until(wanted: string, timeoutMs = 120_000): Promise<void> {
-    const end = Date.now() + timeoutMs;
-    for (let index = this.text.indexOf(wanted); ; index = this.text.indexOf(wanted)) {
-      if (index >= 0) {
-        this.text = this.text.slice(index + wanted.length);
-        return;
-      }
-      if (Date.now() > end)
-        throw new UserError(`the guest did not print "${wanted}"`, { hint: this.text.slice(-1000) });
-      await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), sleep(1000)]);
-    }
-  }
+/** A machine of the catalogue that runs. */
+export interface BenchMachine extends Terminal {
+  name: string;
 }
 
-export interface BenchMachine {
-  name: string;
-  console: GuestConsole;
+function consoleOf(name: string, client: ControlClient): BenchMachine {
+  const transcript = new Transcript(`machine ${name}`);
+  client
+    .consoleAttach(0n, (_, bytes) => transcript.add(bytes.toString('latin1')))
+    .then(
+      () => transcript.end('its console is gone'),
+      (error: unknown) => transcript.end(String(error)),
+    );
+  return { name, transcript, type: (text) => client.consoleWrite(Buffer.from(text)) };
 }
 
 async function connectWhenUp(name: string): Promise<ControlClient> {
@@ -78,21 +59,43 @@ async function drop(client: pg.Client, name: string): Promise<void> {
   if (!gone) throw new UserError(`machine ${name} could not be dropped`);
 }
 
-/** Starts a machine with the initramfs over a disk image (or none), and drops it when `body` is done. */
-export async function withMachine<T>(disk: string | null, body: (machine: BenchMachine) => Promise<T>): Promise<T> {
+export interface Wanted {
+  /** Base image of its disk. */
+  disk?: string;
+  /** What runs in it: the mini root file system's shell, or the workload program alone. */
+  runs: 'shell' | 'workloads';
+}
+
+async function importWorkloads(): Promise<void> {
+  const { initrd } = await buildWorkloads();
+  await importImage(clientConfig(), { name: workloadImage, kind: 'initrd', file: initrd, replace: true });
+}
+
+/** Starts a machine, waits until it takes commands, and drops it when `body` is done. */
+export async function withMachine<T>(wanted: Wanted, body: (machine: BenchMachine) => Promise<T>): Promise<T> {
   const name = `bench-${process.pid}`;
+  const shell = wanted.runs === 'shell';
+  if (!shell) await importWorkloads();
   return withClient(async (client) => {
     await client.query(
       'select linuxsql.create_machine($1, $2, $3, base_image => $4, initrd => $5, bootargs => $6, memory_bytes => $7)',
-      [name, standardImages.firmware, standardImages.kernel, disk, standardImages.initrd, 'console=ttyS0', 256 << 20],
+      [
+        name,
+        standardImages.firmware,
+        standardImages.kernel,
+        wanted.disk ?? null,
+        shell ? standardImages.initrd : workloadImage,
+        shell ? 'console=ttyS0' : 'console=ttyS0 quiet',
+        256 << 20,
+      ],
     );
     try {
       await client.query('select vm_start($1)', [name]);
       const control = await connectWhenUp(name);
       try {
-        const console = new GuestConsole(control);
-        await console.until(prompt);
-        return await body({ name, console });
+        const machine = consoleOf(name, control);
+        await machine.transcript.until([shell ? prompt : '@ready']);
+        return await body(machine);
       } finally {
         control.close();
       }

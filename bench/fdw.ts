@@ -7,7 +7,8 @@ import { mustRun } from '../cli/src/base/run.js';
 import { libpqEnvironment } from '../cli/src/commands/psql.js';
 import { place } from '../cli/src/base/place.js';
 import { databaseName, withClient } from '../cli/src/server/session.js';
-import { prepareServer, prompt, withMachine } from './database.js';
+import { prompt } from './boot.js';
+import { prepareServer, withMachine } from './database.js';
 import { alternate, type Competitor } from './measure.js';
 import type { Result } from './report.js';
 
@@ -88,13 +89,15 @@ async function measure(
   try {
     return [
       {
-        benchmark: `scan of ${rows} rows, 8 columns`,
+        benchmark: 'scan',
+        title: `scan of ${rows} rows, 8 columns`,
         unit: 'million rows/s',
         larger: true,
         measurements: await alternate(scans, rounds, onSample),
       },
       {
-        benchmark: 'one row, prepared, guest paused',
+        benchmark: 'lookup',
+        title: 'one row, prepared, guest paused',
         unit: 'µs',
         larger: false,
         measurements: await alternate(lookups, rounds, onSample),
@@ -110,13 +113,13 @@ const faultLoop = 'i=0; while [ $i -lt 2000 ]; do /bin/true; i=$((i+1)); done; e
 
 export async function fdwBenchmark(rounds: number, onSample: (name: string, value: number) => void): Promise<Result[]> {
   await prepareServer();
-  return withMachine(null, async ({ name, console }) => {
+  return withMachine({ runs: 'shell' }, async ({ name, type, transcript }) => {
     return withClient(async (client) => {
       await client.query('select set_config($1, $2, false)', ['linuxsql.machine', name]);
       for (let count = 0; count < rows;) {
-        await console.type(faultLoop);
-        await console.until('\nfaults-end');
-        await console.until(prompt);
+        await type(faultLoop);
+        await transcript.until(['\nfaults-end']);
+        await transcript.until([prompt]);
         const { rows: found } = await client.query<{ n: string }>('select count(*) as n from linux.page_faults');
         count = Number(found[0]?.n);
       }

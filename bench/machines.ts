@@ -1,117 +1,130 @@
-/** Starts linuxsql-vm and qemu-system-riscv64 with the same kernel, initramfs and command line, and times what they print. */
+/** Starts linuxsql-vm and qemu-system-riscv64 with the same firmware, kernel, initramfs and command line. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { UserError } from '../cli/src/base/fail.js';
 import { build } from '../cli/src/base/paths.js';
+import { capture } from '../cli/src/base/run.js';
 import { firmwareFiles } from '../cli/src/setup/firmware.js';
+import { Transcript, type Terminal } from './transcript.js';
+
+export interface Guest {
+  /** Initial RAM file system; the mini root file system unless given. */
+  initrd?: string;
+  memory?: string;
+  /** Added to the kernel's command line. */
+  append?: string;
+  /** A raw disk image, which the guest may write. */
+  disk?: string;
+  /** Further arguments of the program. */
+  extra?: readonly string[];
+}
 
 export interface Machine {
   name: string;
-  /** Program and arguments that boot the initramfs with its console on standard input and output. */
-  command(memory: string, extra?: readonly string[]): Promise<{ program: string; args: string[] }>;
+  command(guest: Guest): Promise<{ program: string; args: string[] }>;
 }
 
-export const consoleArguments = 'console=ttyS0';
+const defaultMemory = '256M';
 
-export const ours: Machine = {
-  name: 'linuxsql-vm, interpreter',
-  command: async (memory, extra = []) => {
-    const { firmware, kernel, initramfs } = await firmwareFiles();
-    const args = [
-      '--bios',
-      firmware,
-      '--kernel',
-      kernel,
-      '--initrd',
-      initramfs,
-      '--append',
-      consoleArguments,
-      '--memory',
-      memory,
-      '--console',
-      'stdio',
-    ];
-    return { program: join(build, 'vm-core/linuxsql-vm'), args: [...args, ...extra] };
-  },
-};
+/** LINUXSQL_BENCH_VM: another build of linuxsql-vm to measure. */
+export const ourProgram = process.env['LINUXSQL_BENCH_VM'] ?? join(build, 'vm-core/linuxsql-vm');
 
+async function bootFiles(guest: Guest): Promise<[firmware: string, kernel: string, initrd: string, append: string]> {
+  const { firmware, kernel, initramfs } = await firmwareFiles();
+  return [firmware, kernel, guest.initrd ?? initramfs, ['console=ttyS0', guest.append ?? ''].join(' ').trim()];
+}
+
+export type Engine = 'jit' | 'interp';
+
+export function ours(engine: Engine): Machine {
+  return {
+    name: `linuxsql-vm, ${engine}`,
+    command: async (guest) => {
+      const [bios, kernel, initrd, append] = await bootFiles(guest);
+      const memory = guest.memory ?? defaultMemory;
+      const args = ['--engine', engine, '--memory', memory, '--bios', bios, '--kernel', kernel, '--initrd', initrd];
+      args.push('--append', append, '--console', 'stdio');
+      if (guest.disk !== undefined) args.push('--disk', guest.disk);
+      return { program: ourProgram, args: [...args, ...(guest.extra ?? [])] };
+    },
+  };
+}
+
+/** The processor has the extensions that ours shows to the guest; one hart; translation in one thread; no -icount. */
 export const qemu: Machine = {
-  name: 'qemu-system-riscv64, TCG',
-  command: async (memory, extra = []) => {
-    const { firmware, kernel, initramfs } = await firmwareFiles();
-    const board = [
-      '-machine',
-      'virt',
-      '-smp',
-      '1',
-      '-m',
-      memory,
-      '-nographic',
-      '-no-reboot',
-      '-nodefaults',
-      '-serial',
-      'stdio',
-    ];
-    const boot = ['-bios', firmware, '-kernel', kernel, '-initrd', initramfs, '-append', consoleArguments];
-    return { program: 'qemu-system-riscv64', args: [...board, ...boot, ...extra] };
+  name: 'qemu-system-riscv64',
+  command: async (guest) => {
+    const [bios, kernel, initrd, append] = await bootFiles(guest);
+    const args = ['-machine', 'virt', '-cpu', 'rv64,zba=true,zbb=true,zbc=true,zbs=true', '-smp', '1'];
+    args.push('-m', guest.memory ?? defaultMemory, '-nographic', '-nodefaults', '-no-reboot', '-serial', 'stdio');
+    args.push('-bios', bios, '-kernel', kernel, '-initrd', initrd, '-append', append);
+    if (guest.disk !== undefined)
+      args.push('-drive', `file=${guest.disk},format=raw,if=none,id=d`, '-device', 'virtio-blk-device,drive=d');
+    return { program: 'qemu-system-riscv64', args: [...args, ...(guest.extra ?? [])] };
   },
 };
 
-export interface Session {
-  /** Seconds from the start of the program until the console had shown `text` after the last match. */
-  until(text: string): Promise<number>;
-  type(text: string): void;
+let known: Promise<Engine[]> | undefined;
+
+/** The engines that this build of linuxsql-vm can run, the fastest first; LINUXSQL_BENCH_ENGINE leaves one of them. */
+export function engines(): Promise<Engine[]> {
+  known ??= findEngines();
+  return known;
+}
+
+async function findEngines(): Promise<Engine[]> {
+  const only = process.env['LINUXSQL_BENCH_ENGINE'];
+  if (only === 'jit' || only === 'interp') return [only];
+  const { program, args } = await ours('jit').command({ extra: ['--stop-at', '1'] });
+  const { code } = await capture(program, args, { timeoutMs: 30_000 });
+  return code === 0 ? ['jit', 'interp'] : ['interp'];
+}
+
+/** Ours with every engine, then QEMU. */
+export async function allMachines(): Promise<Machine[]> {
+  return [...(await engines()).map(ours), qemu];
+}
+
+export interface Session extends Terminal {
+  /** When the program was started, as in Found. */
+  started: bigint;
+  pid: number;
   end(): Promise<void>;
 }
 
-const timeoutMs = 180_000;
+const lifetimeMs = 900_000;
 
-export async function boot(machine: Machine, memory = '256M', extra: readonly string[] = []): Promise<Session> {
-  const { program, args } = await machine.command(memory, extra);
+/** Starts a program whose console is its standard input and output. */
+export function startProgram(name: string, program: string, args: readonly string[]): Session {
+  const transcript = new Transcript(name);
   const started = process.hrtime.bigint();
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let text = '';
-  let consumed = 0;
   let errors = '';
-  let wake = (): void => undefined;
-  let ended = false;
   child.stdin.on('error', () => undefined);
-  child.stdout.setEncoding('latin1').on('data', (chunk: string) => {
-    text += chunk;
-    wake();
-  });
+  child.stdout.setEncoding('latin1').on('data', (chunk: string) => transcript.add(chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (errors = (errors + chunk).slice(-2000)));
+  const timer = setTimeout(() => child.kill('SIGKILL'), lifetimeMs);
   const gone = new Promise<void>((resolve) => {
-    const finish = (): void => {
-      ended = true;
-      wake();
+    const finish = (why: string): void => {
+      clearTimeout(timer);
+      transcript.end(why);
       resolve();
     };
-    child.on('close', finish);
-    child.on('error', (error) => {
-      errors += String(error);
-      finish();
-    });
+    child.on('close', () => finish(errors));
+    child.on('error', (error) => finish(String(error)));
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   return {
-    until: async (wanted) => {
-      for (;;) {
-        const index = text.indexOf(wanted, consumed);
-        if (index >= 0) {
-          consumed = index + wanted.length;
-          return Number(process.hrtime.bigint() - started) / 1e9;
-        }
-        if (ended)
-          throw new UserError(`${machine.name} ended before "${wanted}"`, { hint: `${text.slice(-1000)}\n${errors}` });
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-    },
-    type: (typed) => void child.stdin.write(typed),
+    transcript,
+    started,
+    pid: child.pid ?? -1,
+    type: (text) => void child.stdin.write(text),
     end: async () => {
-      clearTimeout(timer);
       child.kill('SIGKILL');
       await gone;
     },
   };
+}
+
+export async function boot(machine: Machine, guest: Guest = {}): Promise<Session> {
+  const { program, args } = await machine.command(guest);
+  return startProgram(machine.name, program, args);
 }

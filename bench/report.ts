@@ -1,58 +1,112 @@
-/** Results as a table on the terminal and as JSON in build/bench/. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** Results as tables on the terminal, and as JSON in build/bench/, one file a run. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { build } from '../cli/src/base/paths.js';
 import type { Measurement } from './measure.js';
 
 export interface Result {
+  /** Short name, the same in every run. */
   benchmark: string;
+  title: string;
   unit: string;
   /** Whether a larger figure is better. */
   larger: boolean;
+  /** Ours first. */
   measurements: Measurement[];
 }
 
-function figure(value: number): string {
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+/** The results of one section, measured in one run. */
+export interface Section {
+  name: string;
+  time: string;
+  rounds: number;
+  host: { processor: string; processors: number; kernel: string; load: [before: number, after: number] };
+  results: Result[];
 }
 
-/** How many times better the first competitor is than each other one; below 1 it is worse. */
-export function ratios({ measurements, larger }: Result): { against: string; ratio: number }[] {
-  const [ours, ...others] = measurements;
-  if (ours === undefined) return [];
-  return others.map(({ name, median }) => ({
-    against: name,
-    ratio: larger ? ours.median / median : median / ours.median,
-  }));
+export function figure(value: number): string {
+  if (Math.abs(value) >= 100) return value.toFixed(0);
+  return value.toPrecision(3);
 }
 
-export function printResult(result: Result): void {
-  console.log(
-    `\n${result.benchmark} (${result.unit}, ${result.larger ? 'more' : 'less'} is better; median of alternating runs)`,
-  );
-  for (const { name, median, samples } of result.measurements) {
-    const spread =
-      samples.length > 1
-        ? `  (${figure(Math.min(...samples))} … ${figure(Math.max(...samples))}, ${samples.length} runs)`
-        : '';
-    console.log(`  ${name.padEnd(34)} ${figure(median).padStart(10)}${spread}`);
+/** How many times better one competitor is than another; undefined where one of them was not measured. */
+export function ratio(result: Result, ours: string, theirs: string): number | undefined {
+  const [a, b] = [ours, theirs].map((wanted) => result.measurements.find(({ name }) => name === wanted)?.median);
+  if (a === undefined || b === undefined) return undefined;
+  return result.larger ? a / b : b / a;
+}
+
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+/** Competitors in the order in which they first appear. */
+export function competitorsOf(results: readonly Result[]): string[] {
+  return [...new Set(results.flatMap(({ measurements }) => measurements.map(({ name }) => name)))];
+}
+
+export function ratiosBetween(results: readonly Result[], ours: string, theirs: string): number[] {
+  return results.map((result) => ratio(result, ours, theirs)).filter((value) => value !== undefined);
+}
+
+function spread({ samples }: Measurement): string {
+  return samples.length > 1 ? `  (${figure(Math.min(...samples))} … ${figure(Math.max(...samples))})` : '';
+}
+
+export function printResult({ title, unit, larger, measurements }: Result): void {
+  console.log(`\n${title} (${unit}, ${larger ? 'more' : 'less'} is better)`);
+  for (const measurement of measurements)
+    console.log(`  ${measurement.name.padEnd(32)} ${figure(measurement.median).padStart(9)}${spread(measurement)}`);
+}
+
+/** Every competitor of the first's against each of the others, over all results of a section. */
+export function printSection({ name, rounds, results }: Section): void {
+  console.log(`\n== ${name}: medians of ${rounds} alternating runs (least … most)`);
+  results.forEach(printResult);
+  const [first, ...others] = competitorsOf(results);
+  if (first === undefined) return;
+  for (const other of others) {
+    const ratios = ratiosBetween(results, first, other);
+    const each = results.map((result) => [result.benchmark, ratio(result, first, other)] as const);
+    console.log(`\n${first} is better than ${other} by a factor of`);
+    for (const [benchmark, value] of each)
+      if (value !== undefined) console.log(`  ${benchmark.padEnd(32)} ${figure(value).padStart(9)}`);
+    if (ratios.length > 1) console.log(`  ${'geometric mean'.padEnd(32)} ${figure(geometricMean(ratios)).padStart(9)}`);
   }
-  for (const { against, ratio } of ratios(result)) console.log(`  ${ratio.toFixed(2)} × ${against}`);
 }
 
-export function writeResults(results: readonly Result[]): string {
-  const folder = join(build, 'bench');
-  mkdirSync(folder, { recursive: true });
-  const now = new Date();
-  const host = {
-    processor: cpus()[0]?.model ?? 'unknown',
+const folder = join(build, 'bench');
+
+/** The host and its load; `before` is the load average when the section began. */
+export function hostNow(before: number): Section['host'] {
+  return {
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
     processors: availableParallelism(),
     kernel: release(),
-    load: loadavg()[0],
+    load: [before, loadavg()[0] ?? 0],
   };
-  const file = join(folder, `${now.toISOString().replaceAll(/[:.]/g, '-')}.json`);
-  const withRatios = results.map((result) => ({ ...result, ratios: ratios(result) }));
-  writeFileSync(file, `${JSON.stringify({ time: now.toISOString(), host, results: withRatios }, undefined, 2)}\n`);
+}
+
+export function writeSections(sections: readonly Section[]): string {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${new Date().toISOString().replaceAll(/[:.]/g, '-')}.json`);
+  writeFileSync(file, `${JSON.stringify({ sections }, undefined, 2)}\n`);
   return file;
+}
+
+/** Of each section the newest results that were kept. */
+export function newestSections(): Map<string, Section> {
+  const newest = new Map<string, Section>();
+  let files: string[] = [];
+  try {
+    files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  } catch {
+    return newest; // nothing was measured in this checkout
+  }
+  for (const name of files.sort()) {
+    const { sections = [] } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { sections?: Section[] };
+    for (const section of sections) newest.set(section.name, section);
+  }
+  return newest;
 }

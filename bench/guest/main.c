@@ -15,12 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-static const char *const kind_names[] = {[INTEGER] = "integer", [FLOATING] = "floating", [SYSTEM] = "system"};
+static const char *const kind_names[] = {
+    [INTEGER] = "integer", [FLOATING] = "floating", [SYSTEM] = "system", [DISK] = "disk"};
 
 static const struct workload workloads[] = {
 #define WORKLOAD(name, title, kind, units) {#name, title, kind, units, workload_##name},
@@ -102,6 +104,7 @@ int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
 
   if (getpid() == 1) {
+    mount("devtmpfs", "/dev", "devtmpfs", 0, NULL); /* where it is there already, good */
     serve();
     reboot(RB_POWER_OFF);
     return 1;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum workload_kind { INTEGER, FLOATING, SYSTEM };
+enum workload_kind { INTEGER, FLOATING, SYSTEM, DISK };
 
 struct workload {
   const char *name;

@@ -1,0 +1,112 @@
+/** Puts the newest results into the documents: docs/bench.svg, and the figures of docs/performance.md. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../cli/src/base/fail.js';
+import { checkout } from '../cli/src/base/paths.js';
+import { drawChart, type Group } from './chart.js';
+import { qemu } from './machines.js';
+import {
+  competitorsOf,
+  figure,
+  geometricMean,
+  newestSections,
+  ratio,
+  ratiosBetween,
+  type Result,
+  type Section,
+} from './report.js';
+
+const page = join(checkout, 'docs/performance.md');
+const chart = join(checkout, 'docs/bench.svg');
+const begin = '<!-- figures: npm run bench -- publish -->';
+const end = '<!-- end of figures -->';
+
+const titles: Record<string, string> = {
+  boot: 'Boot',
+  mips: 'Instructions per second',
+  cpu: 'Processor',
+  system: 'System',
+  storage: 'Disk',
+  fdw: 'Foreign tables',
+};
+
+const isOurs = (name: string): boolean => name.startsWith('linuxsql-vm');
+
+function chartGroup(section: Section): Group | undefined {
+  const names = competitorsOf(section.results);
+  const ours = names.filter(isOurs);
+  const theirs = names.find((name) => name.startsWith(qemu.name));
+  if (theirs === undefined) return undefined;
+  const bars = section.results.map((result) => ({
+    label: result.title,
+    values: ours.flatMap((name) => {
+      const value = ratio(result, name, theirs);
+      return value === undefined ? [] : [{ name, ratio: value }];
+    }),
+  }));
+  return { title: titles[section.name] ?? section.name, bars };
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function cell(result: Result, name: string): string {
+  const median = result.measurements.find((measurement) => measurement.name === name)?.median;
+  return median === undefined ? '' : figure(median);
+}
+
+/** A line of geometric means where the section has more than one result with a ratio. */
+function meanRow(
+  results: readonly Result[],
+  names: readonly string[],
+  first: string,
+  theirs: readonly string[],
+): string[] {
+  const means = theirs.map((other) => ratiosBetween(results, first, other));
+  if (results.length < 3) return [];
+  return [
+    row(['geometric mean', '', ...names.map(() => ''), ...means.map((values) => `${figure(geometricMean(values))} ×`)]),
+  ];
+}
+
+function sectionTable(section: Section): string {
+  const { results, time, rounds, host } = section;
+  const names = competitorsOf(results);
+  const [first = '', ...others] = names;
+  const shown = others.filter((name) => ratiosBetween(results, first, name).length > 0);
+  const head = ['', 'unit', ...names, ...shown.map((name) => `${first} against ${name}`)];
+  const lines = results.map((result) => {
+    const against = shown.map((name) => ratio(result, first, name));
+    const ratios = against.map((value) => (value === undefined ? '' : `${figure(value)} ×`));
+    return row([result.title, result.unit, ...names.map((name) => cell(result, name)), ...ratios]);
+  });
+  return [
+    `### ${titles[section.name] ?? section.name}`,
+    '',
+    `Medians of ${rounds} alternating runs, ${time.slice(0, 16).replace('T', ' ')} UTC, ${host.processors} × ${host.processor}; ` +
+      `load average ${host.load.map((value) => value.toFixed(1)).join(' before and ')} after.`,
+    '',
+    row(head),
+    row(head.map((_, index) => (index < 2 ? '---' : '---:'))),
+    ...lines,
+    ...meanRow(results, names, first, shown),
+  ].join('\n');
+}
+
+export function publish(): void {
+  const newest = newestSections();
+  const sections = Object.keys(titles).flatMap((name) => newest.get(name) ?? []);
+  if (sections.length === 0)
+    throw new UserError('no results are kept in build/bench', { hint: 'Run `npm run bench`.' });
+  const groups = sections.flatMap((section) => chartGroup(section) ?? []);
+  const hosts = [...new Set(sections.map(({ host }) => `${host.processors} × ${host.processor}`))];
+  const subtitle = `Times faster than ${qemu.name} 7.2 on the same host (${hosts.join('; ')}); logarithmic, right is better`;
+  writeFileSync(chart, drawChart('linuxsql-vm against QEMU', subtitle, groups));
+  const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)];
+  if (from < 0 || to < from) throw new UserError(`docs/performance.md has no lines "${begin}" and "${end}"`);
+  const figures = sections.map(sectionTable).join('\n\n');
+  writeFileSync(page, `${before.slice(0, from + begin.length)}\n\n${figures}\n\n${before.slice(to)}`);
+  console.log(`${chart}\n${page}`);
+}
