@@ -6,6 +6,7 @@ import { checkout } from '../cli/src/base/paths.js';
 import { drawChart, type Group } from './chart.js';
 import { qemu } from './machines.js';
 import {
+  comparable,
   competitorsOf,
   figure,
   geometricMean,
@@ -56,41 +57,28 @@ function cell(result: Result, name: string): string {
   return median === undefined ? '' : figure(median);
 }
 
-/** A line of geometric means where the section has more than one result with a ratio. */
-function meanRow(
-  results: readonly Result[],
-  names: readonly string[],
-  first: string,
-  theirs: readonly string[],
-): string[] {
-  const means = theirs.map((other) => ratiosBetween(results, first, other));
-  if (results.length < 3) return [];
-  return [
-    row(['geometric mean', '', ...names.map(() => ''), ...means.map((values) => `${figure(geometricMean(values))} ×`)]),
-  ];
-}
-
-function sectionTable(section: Section): string {
-  const { results, time, rounds, host } = section;
+function resultTable(results: readonly Result[]): string[] {
   const names = competitorsOf(results);
   const [first = '', ...others] = names;
-  const shown = others.filter((name) => ratiosBetween(results, first, name).length > 0);
-  const head = ['', 'unit', ...names, ...shown.map((name) => `${first} against ${name}`)];
+  const head = ['', 'unit', ...names, ...others.map((name) => `against ${name}`)];
   const lines = results.map((result) => {
-    const against = shown.map((name) => ratio(result, first, name));
+    const against = others.map((name) => ratio(result, first, name));
     const ratios = against.map((value) => (value === undefined ? '' : `${figure(value)} ×`));
     return row([result.title, result.unit, ...names.map((name) => cell(result, name)), ...ratios]);
   });
+  const means = others.map((name) => `${figure(geometricMean(ratiosBetween(results, first, name)))} ×`);
+  if (results.length > 2) lines.push(row(['geometric mean', '', ...names.map(() => ''), ...means]));
+  return [row(head), row(head.map((_, index) => (index < 2 ? '---' : '---:'))), ...lines];
+}
+
+function sectionTable({ name, results, time, rounds, host }: Section): string {
+  const load = host.load.map((value) => value.toFixed(1)).join(' before and ');
   return [
-    `### ${titles[section.name] ?? section.name}`,
+    `### ${titles[name] ?? name}`,
     '',
-    `Medians of ${rounds} alternating runs, ${time.slice(0, 16).replace('T', ' ')} UTC, ${host.processors} × ${host.processor}; ` +
-      `load average ${host.load.map((value) => value.toFixed(1)).join(' before and ')} after.`,
-    '',
-    row(head),
-    row(head.map((_, index) => (index < 2 ? '---' : '---:'))),
-    ...lines,
-    ...meanRow(results, names, first, shown),
+    `Medians of ${rounds} alternating runs, ${time.slice(0, 16).replace('T', ' ')} UTC, on ${host.processors} processors ` +
+      `"${host.processor}"; load average ${load} after.`,
+    ...comparable(results).flatMap((group) => ['', ...resultTable(group)]),
   ].join('\n');
 }
 

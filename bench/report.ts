@@ -60,20 +60,34 @@ export function printResult({ title, unit, larger, measurements }: Result): void
     console.log(`  ${measurement.name.padEnd(32)} ${figure(measurement.median).padStart(9)}${spread(measurement)}`);
 }
 
-/** Every competitor of the first's against each of the others, over all results of a section. */
+/** Results that the same competitors were measured for. */
+export function comparable(results: readonly Result[]): Result[][] {
+  const groups = new Map<string, Result[]>();
+  for (const result of results) {
+    const key = `${result.measurements[0]?.name}`;
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  return [...groups.values()];
+}
+
+function printRatios(results: readonly Result[]): void {
+  const [first = '', ...others] = competitorsOf(results);
+  for (const other of others) {
+    const ratios = ratiosBetween(results, first, other);
+    console.log(`\n${first} is better than ${other} by a factor of`);
+    for (const result of results) {
+      const value = ratio(result, first, other);
+      if (value !== undefined) console.log(`  ${result.benchmark.padEnd(32)} ${figure(value).padStart(9)}`);
+    }
+    if (ratios.length > 2) console.log(`  ${'geometric mean'.padEnd(32)} ${figure(geometricMean(ratios)).padStart(9)}`);
+  }
+}
+
+/** Every measurement, then the first competitor's ratio to each of the others. */
 export function printSection({ name, rounds, results }: Section): void {
   console.log(`\n== ${name}: medians of ${rounds} alternating runs (least … most)`);
   results.forEach(printResult);
-  const [first, ...others] = competitorsOf(results);
-  if (first === undefined) return;
-  for (const other of others) {
-    const ratios = ratiosBetween(results, first, other);
-    const each = results.map((result) => [result.benchmark, ratio(result, first, other)] as const);
-    console.log(`\n${first} is better than ${other} by a factor of`);
-    for (const [benchmark, value] of each)
-      if (value !== undefined) console.log(`  ${benchmark.padEnd(32)} ${figure(value).padStart(9)}`);
-    if (ratios.length > 1) console.log(`  ${'geometric mean'.padEnd(32)} ${figure(geometricMean(ratios)).padStart(9)}`);
-  }
+  comparable(results).forEach(printRatios);
 }
 
 const folder = join(build, 'bench');
