@@ -4,13 +4,13 @@ import { Machines } from './machine/machines.js';
 import { helpText, parseOptions, UsageError, type Options } from './options.js';
 import { listen } from './server/listen.js';
 
-const drainMs = 250;
+const drainMs = { idle: 250, busy: 25 };
 const usageStatus = 2;
 
 async function serve(options: Options): Promise<void> {
   const machines = new Machines(options.runDirectory);
   const stop = await listen({ path: options.socket, mode: options.mode, allowed: options.allowed }, machines, log);
-  machines.startTicking(drainMs);
+  machines.startTicking(drainMs.idle, drainMs.busy);
   log(`listening on ${options.socket}`);
   let stopping = false;
   const end = (signal: NodeJS.Signals) => {

@@ -45,6 +45,17 @@ describe('comparison', () => {
     expect(run(compare('lt', -9223372036854775808n), [-9223372036854775807n])).toBe(false);
   });
 
+  test('IN finds integers however they are held', () => {
+    const large = 9007199254740993n;
+    const among = (values: Value[], held: Value) => run({ kind: 'in', column: 0, values }, [held]);
+    expect(among([5, large], 5n)).toBe(true);
+    expect(among([5, large], large)).toBe(true);
+    expect(among([5, large], large + 1n)).toBe(false);
+    expect(among([1], true)).toBe(true);
+    expect(among(['1'], 1)).toBe(false);
+    expect(among([NaN, 2.5], NaN)).toBe(true);
+  });
+
   test('NaN equals itself and is above all', () => {
     expect(compareValues(NaN, NaN)).toBe(0);
     expect(compareValues(NaN, Infinity)).toBe(1);

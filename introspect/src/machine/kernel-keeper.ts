@@ -17,6 +17,9 @@ export interface Instant {
   timeNs: bigint;
 }
 
+/** How often a running guest is searched for its kernel. */
+const seekMs = 250;
+
 export class KernelKeeper {
   readonly #memory: GuestMemory;
   #kernel: Kernel | undefined;
@@ -25,6 +28,7 @@ export class KernelKeeper {
   #early: { instant: Instant; symbols: Symbols } | undefined;
   #seen: Instant | undefined;
   #generation: bigint | undefined;
+  #soughtAt = -Infinity;
 
   constructor(memory: GuestMemory) {
     this.#memory = memory;
@@ -85,9 +89,19 @@ export class KernelKeeper {
     return kernel;
   }
 
-  /** Why no kernel could be found when last tried. */
-  get failure(): string | undefined {
-    return this.#failure?.error.message;
+  /** Looks for the kernel of a running guest, at most every so often; every find is checked as always. */
+  seek(generation: bigint): void {
+    const now = performance.now();
+    if (this.#generation === generation && this.#kernel) return;
+    if (now - this.#soughtAt < seekMs) return;
+    this.#soughtAt = now;
+    try {
+      this.#kernel = attach(this.#memory);
+      this.#generation = generation;
+      this.#seen = undefined;
+    } catch (error) {
+      asIntrospectError(error);
+    }
   }
 }
 

@@ -160,16 +160,22 @@ export class Machine {
     return { state, instret, pc, timeNs, ramBytes: fields.u64(), hz: fields.u64() };
   }
 
-  /** Called on a timer: drains the rings of a machine that runs; never throws. */
-  async tick(): Promise<void> {
+  /** Called on a timer: drains the rings of a machine that runs. True when there was something to drain; never throws. */
+  async tick(): Promise<boolean> {
     try {
       const link = await this.link();
       const { telemetry } = link.mapping;
       const { state } = telemetry.hart();
-      if (state !== machineState.running && state !== machineState.stepping) return;
+      if (state !== machineState.running && state !== machineState.stepping) return false;
+      const before = link.faults.drained;
       link.drain(link.keeper.glance(telemetry.generation));
+      const busy = link.faults.drained > before;
+      // Faults come with processes, and processes can be named only while they live.
+      if (busy) link.keeper.seek(telemetry.generation);
+      return busy;
     } catch (error) {
       if (!(error instanceof IntrospectError)) throw error;
+      return false;
     }
   }
 

@@ -11,7 +11,7 @@ export class Machines {
   readonly #folder: string;
   readonly #known = new Map<string, Machine>();
   #timer: NodeJS.Timeout | undefined;
-  #ticking = false;
+  #closed = false;
 
   constructor(runDirectory: string) {
     this.#folder = join(runDirectory, 'vm');
@@ -34,39 +34,50 @@ export class Machines {
   get(name: string): Machine {
     const known = this.#known.get(name);
     if (known) return known;
-    const path = join(this.#folder, name + suffix);
-    if (!machineName.test(name) || !existsSync(path)) {
+    if (!machineName.test(name) || !existsSync(this.#path(name))) {
       throw introspectError('machineUnknown', `machine "${name}" is not running`, 'start it with vm_start()');
     }
-    const machine = new Machine(name, path);
+    return this.#add(name);
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name + suffix);
+  }
+
+  #add(name: string): Machine {
+    const machine = new Machine(name, this.#path(name));
     this.#known.set(name, machine);
     return machine;
   }
 
-  /** Drains the rings of all running machines every so often. */
-  startTicking(intervalMs: number): void {
-    this.#timer = setInterval(() => void this.#tick(), intervalMs);
-    this.#timer.unref();
+  /**
+   * Drains the rings of all running machines: every idleMs, and every busyMs while there is something to drain,
+   * because a short-lived process can be named only while it lives.
+   */
+  startTicking(idleMs: number, busyMs: number): void {
+    const again = (busy: boolean) => {
+      if (this.#closed) return;
+      const tick = () => void this.#tick().then(again);
+      this.#timer = setTimeout(tick, busy ? busyMs : idleMs).unref();
+    };
+    again(false);
   }
 
-  async #tick(): Promise<void> {
-    if (this.#ticking) return;
-    this.#ticking = true;
-    try {
-      const names = this.names();
-      for (const [name, machine] of this.#known) {
-        if (names.includes(name)) continue;
-        this.#known.delete(name);
-        await machine.close();
-      }
-      for (const name of names) await this.get(name).tick();
-    } finally {
-      this.#ticking = false;
+  async #tick(): Promise<boolean> {
+    const names = this.names();
+    for (const [name, machine] of this.#known) {
+      if (names.includes(name)) continue;
+      this.#known.delete(name);
+      await machine.close();
     }
+    let busy = false;
+    for (const name of names) busy = (await (this.#known.get(name) ?? this.#add(name)).tick()) || busy;
+    return busy;
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#closed = true;
+    clearTimeout(this.#timer);
     for (const machine of this.#known.values()) await machine.close();
     this.#known.clear();
   }

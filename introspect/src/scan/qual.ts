@@ -78,13 +78,20 @@ function all(terms: Test[], decisive: boolean): Test {
 function compileIn(column: number, values: Value[]): Test {
   const known = values.filter((value) => value !== null);
   const missed = known.length < values.length ? null : false;
-  const texts = new Set(known.filter((value) => typeof value === 'string'));
-  const others = known.filter((value) => typeof value !== 'string');
+  const hashed = new Set<number | string>();
+  const large: bigint[] = [];
+  for (const value of known) {
+    if (typeof value === 'bigint') large.push(value);
+    else hashed.add(typeof value === 'boolean' ? Number(value) : value);
+  }
   return (read) => {
     const held = read(column);
     if (held === null) return null;
-    if (typeof held === 'string') return texts.has(held) ? true : missed;
-    return others.some((value) => compareValues(held, value) === 0) ? true : missed;
+    const found =
+      typeof held === 'bigint'
+        ? large.includes(held) || (Number.isSafeInteger(Number(held)) && hashed.has(Number(held)))
+        : hashed.has(typeof held === 'boolean' ? Number(held) : held);
+    return found ? true : missed;
   };
 }
 
