@@ -22,7 +22,7 @@ export interface Place {
   app: string;
   /** Sockets of the server, introspect and the machines; mode 0700. */
   run: string;
-  /** True when the account cannot enter the checkout. */
+  /** True when the account cannot enter .linuxsql/. */
   outside: boolean;
 }
 
@@ -49,7 +49,7 @@ function choosePlace(): Place {
     data: join(base, 'data'),
     log: join(base, 'log'),
     tree: join(base, 'postgresql'),
-    app: outside ? join(base, 'app') : checkout,
+    app: canRead(account, [checkout]) ? checkout : join(base, 'app'),
     run: short ? inHome : `/tmp/linuxsql-${account.uid}-${homeTag}`,
     outside,
   };

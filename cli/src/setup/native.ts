@@ -81,14 +81,14 @@ export const appStage: Stage = {
   name: 'app',
   title: 'copying the daemons to where the account of the server can read them',
   inputs: () =>
-    place().outside
+    place().app !== checkout
       ? hashText(hashTree(appParts.map((part) => join(checkout, part))), daemonsHash(), place().app)
       : 'in place',
   present: () => existsSync(daemonFiles(place().app).vm),
   run: async () => {
-    const { app, account, outside, base } = place();
-    if (outside) {
-      step('app', `the account "${account.name}" cannot enter ${checkout}; using ${base}`);
+    const { app, account } = place();
+    if (app !== checkout) {
+      step('app', `the account "${account.name}" cannot enter ${checkout}; it gets copies in ${app}`);
       await copyApp(app);
     }
     const { vm, introspect } = daemonFiles(app);
