@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exec/breakpoint.h"
+#include "exec/lockstep.h"
 #include "hart/trap.h"
 #include "interp/interp.h"
 #include "jit/jit.h"
@@ -17,7 +18,8 @@ struct engine {
   struct hart *hart;
   struct run_owner owner;
   struct block_store blocks;
-  struct jit *jit; /* NULL: interpreter only */
+  struct jit *jit;           /* NULL: interpreter only */
+  struct lockstep *lockstep; /* NULL: off */
   struct breakpoints breakpoints;
   uint64_t epoch_done; /* instret of the last epoch callback */
   uint64_t trap_instret;
@@ -32,10 +34,6 @@ static bool breakpoint_hit(void *opaque, uint64_t pc) {
 
 struct engine *engine_create(struct hart *hart, enum engine_kind kind, const struct run_owner *owner,
                              const char **error) {
-  if (kind == ENGINE_LOCKSTEP) {
-    *error = "this build has no lockstep engine";
-    return NULL;
-  }
   *error = "not enough memory for the engine";
   struct engine *engine = calloc(1, sizeof *engine);
   if (!engine) return NULL;
@@ -47,7 +45,9 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
     free(engine);
     return NULL;
   }
-  if (kind != ENGINE_INTERP && !(engine->jit = jit_create(&engine->blocks, error))) {
+  bool jit = kind == ENGINE_JIT || (kind == ENGINE_LOCKSTEP && lockstep_uses_jit());
+  if ((jit && !(engine->jit = jit_create(&engine->blocks, error))) ||
+      (kind == ENGINE_LOCKSTEP && !(engine->lockstep = lockstep_create(&engine->blocks, error)))) {
     engine_destroy(engine);
     return NULL;
   }
@@ -58,6 +58,7 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
 
 void engine_destroy(struct engine *engine) {
   if (!engine) return;
+  lockstep_destroy(engine->lockstep);
   jit_destroy(engine->jit);
   block_store_destroy(&engine->blocks);
   free(engine);
@@ -66,6 +67,7 @@ void engine_destroy(struct engine *engine) {
 void engine_flush(struct engine *engine) {
   block_flush(&engine->blocks);
   mmu_flush_all(engine->hart);
+  if (engine->lockstep) lockstep_flush(engine->lockstep);
 }
 
 void engine_counters(const struct engine *engine, struct engine_counters *out) {
@@ -105,6 +107,7 @@ const char *stop_reason_name(enum stop_reason reason) {
       [STOP_POWEROFF] = "poweroff",
       [STOP_REBOOT] = "reboot",
       [STOP_HTIF] = "htif",
+      [STOP_DIVERGED] = "a difference between the engines",
   };
   return (unsigned)reason < sizeof names / sizeof *names ? names[reason] : "unknown";
 }
@@ -191,12 +194,16 @@ enum stop_reason run_hart(struct engine *engine, const struct run_limits *limits
   hart->stop_request = STOP_NONE;
   hart->stop_on_first_user = limits->stop_on_first_user;
   if (breakpoints_set(&engine->breakpoints, limits, &engine->blocks)) block_flush(&engine->blocks);
+  if (engine->lockstep) lockstep_set_breakpoints(engine->lockstep, limits);
   for (;;) {
     enum stop_reason reason = between(engine, limits);
     if (reason) return reason;
     hart->leave = false;
     set_budget(hart, limits->stop_at_instret);
-    interp_run(&engine->blocks);
+    if (!engine->lockstep)
+      interp_run(&engine->blocks);
+    else if (!lockstep_run(engine->lockstep, &engine->breakpoints))
+      return STOP_DIVERGED;
     if (hart->trap.raised) take_exception(engine, limits);
   }
 }

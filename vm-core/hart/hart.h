@@ -39,7 +39,8 @@ enum stop_reason {
   STOP_HALTED,     /* WFI (or a trap loop without progress) and no event will ever come */
   STOP_POWEROFF,   /* a device asked: syscon */
   STOP_REBOOT,
-  STOP_HTIF, /* tohost carries an exit code */
+  STOP_HTIF,     /* tohost carries an exit code */
+  STOP_DIVERGED, /* --engine lockstep: the engines differ */
 };
 
 /* What changed in the translation context; argument of hart_hooks.context_changed. */
@@ -109,7 +110,7 @@ struct hart {
   enum stop_reason stop_request;
 
   struct mmu *mmu;
-  struct jit *jit; /* NULL: none */
+  struct jit *jit;             /* NULL: none */
   struct telemetry *telemetry; /* NULL: off */
   struct hart_hooks hooks;
   bool waiting;            /* in WFI */

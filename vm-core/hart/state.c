@@ -1,5 +1,6 @@
 #include "hart/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/sha256.h"
@@ -51,6 +52,33 @@ void hart_state_load(struct hart *hart, const uint64_t words[HART_STATE_WORDS]) 
   for (unsigned i = 0; i < PMP_ENTRIES; i++) hart->csr.pmpaddr[i] = *word++;
   for (unsigned i = 0; i < PMP_ENTRIES; i++) hart->csr.pmpcfg[i] = (uint8_t)*word++;
   hart_arm_stimer(hart);
+}
+
+void hart_state_name(unsigned word, char name[HART_STATE_NAME]) {
+#define FIELD_NAME(field) #field,
+  static const char *const fields[] = {HART_STATE_FIELDS(FIELD_NAME)};
+#undef FIELD_NAME
+  static const struct {
+    const char *format;
+    unsigned first, count;
+  } groups[] = {{"x%u", 1, 31},
+                {"f%u", 0, 32},
+                {"instret", 0, 1},
+                {NULL, 0, FIELD_WORDS},
+                {"csr.pmpaddr%u", 0, PMP_ENTRIES},
+                {"csr.pmpcfg%u", 0, PMP_ENTRIES}};
+  *name = 0;
+  for (unsigned i = 0; i < sizeof groups / sizeof *groups; i++) {
+    if (word >= groups[i].count) {
+      word -= groups[i].count;
+      continue;
+    }
+    if (groups[i].format)
+      snprintf(name, HART_STATE_NAME, groups[i].format, groups[i].first + word);
+    else
+      snprintf(name, HART_STATE_NAME, "%s", fields[word]);
+    return;
+  }
 }
 
 void hart_hash(const struct hart *hart, struct sha256 *sha) {

@@ -14,4 +14,8 @@ void hart_state_save(const struct hart *hart, uint64_t words[HART_STATE_WORDS]);
  * flushes engine and MMU. Values are taken as they are: only load what hart_state_save made. */
 void hart_state_load(struct hart *hart, const uint64_t words[HART_STATE_WORDS]);
 
+/* Name of a word of the state: "x5", "csr.mepc", ...; empty for an unused one. */
+enum { HART_STATE_NAME = 32 };
+void hart_state_name(unsigned word, char name[HART_STATE_NAME]);
+
 #endif

@@ -34,6 +34,7 @@ bool dma_write(struct hart *hart, uint64_t gpa, const void *buffer, size_t size)
     size_t part = room_in_page(gpa, size);
     bool ignored;
     memcpy(phys_write_ptr(phys, gpa, (unsigned)part, &ignored), from, part);
+    if (phys->hooks.dma_wrote) phys->hooks.dma_wrote(phys->hooks.opaque, gpa, (unsigned)part);
     phys_stored(phys, gpa, (unsigned)part);
     from += part, gpa += part, size -= part;
   }

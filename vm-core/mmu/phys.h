@@ -41,6 +41,8 @@ struct phys_hooks {
   void (*before_write)(void *opaque, uint64_t page);
   /* A store to a watched page was done at [gpa, gpa + size). */
   void (*watch_store)(void *opaque, uint64_t gpa, unsigned size);
+  /* A device wrote [gpa, gpa + size) of one page. May be NULL. */
+  void (*dma_wrote)(void *opaque, uint64_t gpa, unsigned size);
   void *opaque;
 };
 

@@ -10,8 +10,8 @@ enum { SYS_WRITE = 64, SYS_EXIT = 93, WRITE_MAX = 1 << 20 };
 
 static void answer(struct htif *htif, uint64_t value) {
   uint64_t zero = 0;
-  memcpy(htif->phys->ram + (htif->tohost - htif->phys->ram_base), &zero, sizeof zero);
-  if (htif->fromhost) memcpy(htif->phys->ram + (htif->fromhost - htif->phys->ram_base), &value, sizeof value);
+  dma_write(htif->hart, htif->tohost, &zero, sizeof zero);
+  if (htif->fromhost) dma_write(htif->hart, htif->fromhost, &value, sizeof value);
 }
 
 static void finish(struct htif *htif, uint64_t code) {

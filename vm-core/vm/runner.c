@@ -236,6 +236,7 @@ static void stopped(struct runner *runner, enum stop_reason reason) {
   } else if (reason == STOP_HALTED && runner->mode == MODE_RUNNING) {
     set_end(runner, END_FAILED, "the guest waits for an interrupt that cannot come");
   }
+  if (reason == STOP_DIVERGED) set_end(runner, END_FAILED, "the engines differ");
   if (reason == STOP_REBOOT && !runner->quit) reboot(runner);
   if (hart_instret(&runner->machine->hart) >= runner->config->stop_at)
     set_end(runner, END_OK, "--stop-at reached");
