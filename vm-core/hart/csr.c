@@ -15,7 +15,7 @@ static bool stimecmp_allowed(const struct hart *hart) {
 bool csr_allowed(const struct hart *hart, unsigned number, bool write) {
   if ((number >> 8 & 3) > hart->priv) return false;
   if (write && number >> 10 == 3) return false;
-  if (!csr_name(number)) return false;
+  if (!csr_exists(number)) return false;
   switch (number) {
   case CSR_fflags:
   case CSR_frm:

@@ -2,6 +2,7 @@
 #ifndef ISA_CSR_H
 #define ISA_CSR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum csr_number {
@@ -18,5 +19,8 @@ enum csr_number {
 
 /* The name, or the name of the range ("hpmcounter"); NULL when the hart has no such CSR. */
 const char *csr_name(unsigned number);
+
+/* Whether the hart has such a CSR: csr_name(number) != NULL, in constant time. */
+bool csr_exists(unsigned number);
 
 #endif

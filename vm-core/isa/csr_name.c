@@ -23,3 +23,18 @@ const char *csr_name(unsigned number) {
   }
   return NULL;
 }
+
+/* Asked at every CSR instruction, hence a table. */
+static const bool exists[1 << 12] = {
+#define CSR_WORD(number, name, member, mask) [number] = true,
+#define CSR_HOOK(number, name)               [number] = true,
+#define CSR_ZERO(first, last, name)          [first... last] = true,
+#define CSR_FIXED(number, name, value)       [number] = true,
+#include "isa/csr.def"
+#undef CSR_WORD
+#undef CSR_HOOK
+#undef CSR_ZERO
+#undef CSR_FIXED
+};
+
+bool csr_exists(unsigned number) { return number < sizeof exists && exists[number]; }

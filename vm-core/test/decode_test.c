@@ -106,6 +106,8 @@ static void test_disasm(struct rig *t, const struct insn_index *index) {
   }
   CHECK(t, csr_name(0x300) && !strcmp(csr_name(0x300), "mstatus"), "csr_name(0x300)");
   CHECK(t, !csr_name(0x7ff), "csr_name(0x7ff)");
+  for (unsigned number = 0; number < 0x1100; number++)
+    CHECK(t, csr_exists(number) == (csr_name(number) != NULL), "csr_exists(0x%x)", number);
 }
 
 int main(void) {
