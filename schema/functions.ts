@@ -127,7 +127,7 @@ const control: SqlFunction[] = [
     language: 'plpgsql',
     volatility: 'volatile',
     grantee: 'operator',
-    doc: 'a machine made of images in the database, stopped; without a kernel or firmware named, the newest; sizes as pg_size_bytes takes them',
+    doc: 'a machine made of images in the database, stopped; the newest kernel and firmware where none is named, the newest disk where no disk, disk size or initrd is; sizes as pg_size_bytes takes them',
   },
   {
     name: 'vm_destroy',

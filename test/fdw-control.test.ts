@@ -85,7 +85,10 @@ describe('a machine from nothing to its shell', () => {
     const ambiguous = await failure(() => client.query("select vm_start('no_such')"));
     expect(ambiguous.code).toBe('42704');
     await client.query("select vm_destroy('other')");
+    expect((await failure(() => client.query("select vm_stop('no_such')"))).code).toBe('42704');
     expect((await failure(() => client.query("select vm_create('other', 'no-such', 'opensbi')"))).code).toBe('42704');
+    for (const wrong of ["'a/b'", 'null', "'x', memory => '3 MB'", "'x', memory => null", "'x', seed => '\\x00'"])
+      expect((await failure(() => client.query(`select vm_create(${wrong})`))).code, wrong).toBe('22023');
   });
 
   test('runs to conditions in hart and kernel words', async () => {

@@ -161,6 +161,11 @@ test('damage in the Large Object is found', async () => {
   expect((await verifyImage(database.config, { name: 'race' })).ok).toBe(false);
   await expect(exportImage(database.config, { name: 'race', file: join(folder, 'bad') })).rejects.toThrow(/is damaged/);
   expect(() => statSync(join(folder, 'bad'))).toThrow();
+  const file = join(folder, 'c8');
+  const again = { file, name: 'race', kind: 'disk', replace: true } as const;
+  expect((await importImage(database.config, again)).outcome).toBe('unchanged');
+  expect((await importImage(database.config, { ...again, evenSame: true })).outcome).toBe('imported');
+  expect((await verifyImage(database.config, { name: 'race' })).ok).toBe(true);
 });
 
 test('what is no image is said in a line', async () => {

@@ -111,7 +111,9 @@ Datum linuxsql_vm_stop(PG_FUNCTION_ARGS) {
     (void)control_state(client, FRAME_TYPE_VM_STOP, (char *)&mode, sizeof mode);
     await_end(client, machine, deadline);
     client_discard(client);
-  }
+  } else if (!known)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("machine \"%s\" does not exist", machine),
+                    errhint("Machines are listed by vm_list().")));
   if (!known) PG_RETURN_TEXT_P(cstring_to_text("stopped"));
   /* the server has noticed the end of the daemon when its lock is free */
   while (!with_machine("select pg_catalog.pg_try_advisory_xact_lock(linuxsql.machine_lock_key(id)) "

@@ -59,6 +59,7 @@ static void test_bad(struct rig *t) {
       {"--bare f --memory", "--memory needs SIZE"},
       {"--bare f --memory 1T", "--memory: \"1T\" is not SIZE"},
       {"--bare f --memory -1", "is not SIZE"},
+      {"--bare f --memory 0", "is not SIZE"},
       {"--bare f --memory 3K", "multiple of 2M"},
       {"--bare f --memory 99999999999999999999", "is not SIZE"},
       {"--bare f --memory 17179869184G", "is not SIZE"},

@@ -44,7 +44,7 @@ static bool parse_number(const char *text, bool suffix, uint64_t *value) {
   if (suffix && *end) {
     static const char letters[] = "KMG";
     const char *letter = strchr(letters, *end & ~0x20);
-    if (!letter) return false;
+    if (!letter || !*letter) return false;
     shift = (unsigned)(letter - letters + 1) * 10;
     end++;
   }
@@ -88,7 +88,7 @@ static bool set_option(struct config *config, const struct option *option, const
   switch (option->kind) {
   case KIND_TEXT: *(option_text *)member = text; return true;
   case KIND_FLAG: *(option_flag *)member = true; return true;
-  case KIND_SIZE: return parse_number(text, true, member);
+  case KIND_SIZE: return parse_number(text, true, member) && *(uint64_t *)member > 0;
   case KIND_COUNT: return parse_number(text, false, member);
   case KIND_SEED: return parse_seed(text, member);
   default: return parse_choice(text, option->argument, member);

@@ -172,7 +172,7 @@ static void on_step(struct control *control, struct client *client, struct reque
   if (!step_parse(&step, word, length, error, sizeof error)) {
     answer_error(client, request->id, "22023", error,
                  "Conditions are init:proc, pc:0x…, ecall:N, fault:load|store|instruction, console:TEXT, "
-                 "instret:N, idle.");
+                 "instret:N, idle; from SQL also sym:NAME, proc:NAME, syscall:NAME.");
     return;
   }
   struct pending *pending = wait_for(client, request, PENDING_STEP_START);

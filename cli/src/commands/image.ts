@@ -46,6 +46,7 @@ async function importCommand(args: readonly string[]): Promise<number> {
     kind: kindOf(kind),
     file,
     replace: flags.has('--replace'),
+    evenSame: true,
     onProgress: shown(name),
   });
   console.log(`${name}: ${outcome}, SHA-256 ${image.sha256?.toString('hex') ?? 'unknown'}`);

@@ -61,7 +61,8 @@ export const commands: readonly Command[] = [
     usage: 'import|export|verify|list …',
     summary: 'images in the database: put in, get out, check against their SHA-256',
     details:
-      'image import NAME KIND FILE   KIND: firmware, kernel, dtb, initrd, disk\n' +
+      'image import NAME KIND FILE   KIND: firmware, kernel, dtb, initrd, disk; --replace puts the file in place of\n' +
+      '                              an image of this name (machines made of that one keep it, as NAME@HASH)\n' +
       'image export NAME FILE        sparse where the image is\n' +
       'image verify NAME             reads every byte; exit code 1 when the hash differs\n' +
       'image list',

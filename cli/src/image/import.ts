@@ -26,6 +26,8 @@ export interface ImportOptions {
   sha256?: Buffer;
   /** Other content under this name: put the new image in its place. One that machines use lives on under another name. */
   replace?: boolean;
+  /** With replace: also when the content on record is the same, which does not repair a damaged image. */
+  evenSame?: boolean;
   onProgress?: ProgressListener;
 }
 
@@ -76,7 +78,8 @@ async function stepAside(client: Client, image: ImageRow, options: ImportOptions
     throw new Error(`image "${image.name}" exists with other content: choose another name, or replace it`);
   }
   if (await isUsed(client, image)) {
-    const aside = `${image.name.slice(0, 100)}@${image.contentSha256.toString('hex').slice(0, 12)}`;
+    const tag = options.evenSame === true ? `-${image.id}` : ''; // the same content may have stepped aside before
+    const aside = `${image.name.slice(0, 100)}@${image.contentSha256.toString('hex').slice(0, 12)}${tag}`;
     await client.query('update linuxsql.image set name = $2 where id = $1', [image.id, aside]);
   } else {
     await client.query('select linuxsql.drop_image($1)', [image.name]);
@@ -156,7 +159,9 @@ async function importOpened(client: Client, file: ImageFile, options: ImportOpti
   await prepareSession(client);
   await client.query('select pg_catalog.pg_advisory_lock($1, pg_catalog.hashtext($2))', [0x4c535149, options.name]);
   let image = await findImage(client, options.name);
-  const same = image?.kind === options.kind && image.size === file.size && image.contentSha256.equals(content);
+  const recorded = image?.kind === options.kind && image.size === file.size && image.contentSha256.equals(content);
+  const anew = image?.sealed === true && options.replace === true && options.evenSame === true;
+  const same = recorded && !anew;
   if (image?.sealed === true && same) return { outcome: 'unchanged', image, moved: 0 };
   await client.query('begin');
   if (image !== undefined && !same) await stepAside(client, image, options);
