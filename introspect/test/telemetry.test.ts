@@ -5,12 +5,13 @@ import { frameHeader } from '../src/gen/wire.js';
 import { Budget } from '../src/memory/budget.js';
 import { console } from '../src/relations/console.js';
 import { mmuHotspots } from '../src/relations/mmu-hotspots.js';
-import { pageFaults } from '../src/relations/page-faults.js';
+import { pageFaults, type LateLook } from '../src/relations/page-faults.js';
 import { traps } from '../src/relations/traps.js';
 import { Cursor } from '../src/scan/cursor.js';
 import { compileQual, pinColumn, type Qual } from '../src/scan/qual.js';
 import { relationNamed, type RowSource, type ScanRequest } from '../src/scan/row-source.js';
 import { RowWriter } from '../src/server/row-writer.js';
+import type { TaskAtContext } from '../src/telemetry/context-pids.js';
 import { FaultLog } from '../src/telemetry/fault-log.js';
 import { decodeRows, type Decoded } from './support/decode-rows.js';
 import { columnIndex } from './support/read-rows.js';
@@ -145,7 +146,7 @@ describe('hot spots and contexts', () => {
     const log = new FaultLog(ring.reader());
     for (let i = 0; i < 3; i++) appendFault(ring, { tval: 0x1008n, cause: 13, page: 0x8000_3000n });
     const late = appendFault(ring, { tval: 0x2008n, cause: 15 });
-    log.drain(undefined);
+    log.drain(undefined, 0, true);
     const spots = () =>
       scan('mmu_hotspots', (request) => mmuHotspots(log, request)).rows.map(
         ({ memory_page, fault_type, hit_count, resolved }) => [memory_page, fault_type, hit_count, resolved],
@@ -159,7 +160,7 @@ describe('hot spots and contexts', () => {
       ['0x80003000', 'LOAD_PAGE_FAULT', 3n, true],
       ['0x80004000', 'STORE_PAGE_FAULT', 1n, true],
     ]);
-    log.drain(undefined);
+    log.drain(undefined, 0, true);
     expect(spots()).toHaveLength(2);
   });
 
@@ -168,7 +169,7 @@ describe('hot spots and contexts', () => {
     const log = new FaultLog(ring.reader());
     for (let i = 0; i < 30; i++) {
       appendFault(ring, { tval: BigInt(i % 3) * 4096n, cause: 12 });
-      log.drain(undefined);
+      log.drain(undefined, 0, true);
     }
     expect(log.hotSpots().reduce((sum, spot) => sum + spot.hits, 0)).toBe(30);
     expect(log.hotSpots().every((spot) => spot.hits === 10 && !spot.resolved)).toBe(true);
@@ -178,32 +179,59 @@ describe('hot spots and contexts', () => {
     const ring = new RingWriter(16, pageFaultRecord.size);
     const log = new FaultLog(ring.reader());
     for (let i = 0; i < 100; i++) appendFault(ring, { tval: 0n, cause: 12, page: 0x8000_0000n });
-    log.drain(undefined);
+    log.drain(undefined, 0, true);
     expect(log.missed).toBe(84);
     expect(log.hotSpots()[0]?.hits).toBe(16);
   });
 
-  test('a context keeps the pid it had when the fault happened', () => {
-    const ring = new RingWriter(64, pageFaultRecord.size);
-    const log = new FaultLog(ring.reader());
+  describe('processes', () => {
     const context = 0xffff_ffd8_0000_1000n;
-    const fault = () => appendFault(ring, { tval: 0n, cause: 12, context, satp });
-    let pid = 40;
-    const identify = (address: number, page: number) => {
+    const read = (task: Partial<TaskAtContext>) => (address: number) => {
       expect(address).toBe(-0x27_ffff_f000);
-      expect(page).toBe(0x81234);
-      return pid;
+      return { pid: 40, startNs: 0, rootPage: 0x81234, ...task };
     };
-    fault();
-    log.drain(identify);
-    pid = 41;
-    const second = fault();
-    log.drain(identify);
-    expect(log.pidOf(-0x27_ffff_f000, 0)).toBe(40);
-    expect(log.pidOf(-0x27_ffff_f000, second)).toBe(41);
-    expect(log.pidOf(-0x1000, 0)).toBeUndefined();
-    const { rows } = scan('page_faults', (request) => pageFaults(ring.reader(), log, request));
-    expect(rows.map((row) => row['pid'])).toEqual([40n, 41n]);
+    const pids = (ring: RingWriter, log: FaultLog, late?: LateLook) =>
+      scan('page_faults', (request) => pageFaults(ring.reader(), log, request, late)).rows.map((row) => row['pid']);
+
+    test('a record keeps the pid its context had when it was drained', () => {
+      const ring = new RingWriter(64, pageFaultRecord.size);
+      const log = new FaultLog(ring.reader());
+      appendFault(ring, { tval: 0n, cause: 12, context, satp });
+      log.drain(read({ pid: 40 }), 0, true);
+      appendFault(ring, { tval: 0n, cause: 12, context, satp });
+      appendFault(ring, { tval: 0n, cause: 12, context: 0x1000n, satp });
+      log.drain(read({ pid: 41 }), 0, true);
+      expect(pids(ring, log)).toEqual([40n, 41n, null]);
+    });
+
+    test('a task that started later is not taken for the one that faulted', () => {
+      const ring = new RingWriter(64, pageFaultRecord.size);
+      const log = new FaultLog(ring.reader());
+      for (let i = 0; i < 3; i++) appendFault(ring, { tval: 0n, cause: 12, context, satp });
+      // Records are 10 instructions apart; 5 ns of idling may lie anywhere between them.
+      log.drain(read({ startNs: 16 }), 5, true);
+      expect(pids(ring, log)).toEqual([null, null, 40n]);
+    });
+
+    test('another page table is believed only long after the start', () => {
+      const ring = new RingWriter(64, pageFaultRecord.size);
+      const log = new FaultLog(ring.reader());
+      appendFault(ring, { tval: 0n, cause: 12, context, satp: satp + 1n });
+      log.drain(read({}), 200e6, true);
+      appendFault(ring, { tval: 0n, cause: 12, context, satp: satp + 1n });
+      log.drain(read({}), 200e6, true);
+      expect(pids(ring, log)).toEqual([null, 40n]);
+    });
+
+    test('records drained before there was a kernel are looked up late', () => {
+      const ring = new RingWriter(64, pageFaultRecord.size);
+      const log = new FaultLog(ring.reader());
+      appendFault(ring, { tval: 0n, cause: 12, context, satp });
+      log.drain(undefined, 0, true);
+      expect(pids(ring, log)).toEqual([null]);
+      expect(pids(ring, log, { readTask: read({}), idleNs: 0 })).toEqual([40n]);
+      expect(pids(ring, log, { readTask: read({ startNs: 1 }), idleNs: 0 })).toEqual([null]);
+    });
   });
 });
 

@@ -1,36 +1,37 @@
-/** Which process a fault record's context belongs to. The guest may be running: nothing read here is trusted. */
+/** The task at the address a fault record carries. The guest may be running: nothing read here is trusted. */
 import { LayoutError } from '../btf/layout.js';
 import { GuestFault } from '../memory/guest-fault.js';
-import type { IdentifyContext } from '../telemetry/fault-log.js';
+import type { ReadTask } from '../telemetry/context-pids.js';
 import type { Kernel } from './kernel.js';
 import { TaskFields } from './task-fields.js';
 
 const pageBytes = 4096;
+const printable = /^[ -~]+$/;
 
-/** identifyContext, or undefined when this kernel lacks what it needs. */
-export function identifierOf(kernel: Kernel): IdentifyContext | undefined {
+/** A reader for this kernel, or undefined when it lacks what that needs. */
+export function taskReader(kernel: Kernel): ReadTask | undefined {
   try {
-    return identifyContext(kernel);
+    return makeReader(kernel);
   } catch (error) {
     if (error instanceof LayoutError) return undefined;
     throw error;
   }
 }
 
-/**
- * A context is believed to be a task when the address space it uses is the one the fault happened under:
- * the page table of its mm (or of the one a kernel thread borrowed) is the page satp names.
- */
-function identifyContext(kernel: Kernel): IdentifyContext {
+function makeReader(kernel: Kernel): ReadTask {
   const fields = kernel.decoder(TaskFields);
   const pgd = kernel.types.struct('mm_struct', 'pgd').offset('pgd');
   const { space } = kernel;
-  return (context, satpPage) => {
+  return (context) => {
     try {
-      const mm = space.pointer(context + fields.activeMm);
       const pid = space.i32(context + fields.tgid);
-      const root = space.translate(space.pointer(mm + pgd));
-      return pid >= 0 && root === satpPage * pageBytes ? pid : undefined;
+      const leader = space.pointer(context + fields.groupLeader);
+      const sound =
+        pid >= 0 && space.i32(leader + fields.pid) === pid && printable.test(space.text(context + fields.comm, 16));
+      if (!sound) return undefined;
+      const mm = space.pointer(context + fields.activeMm);
+      const root = mm < 0 ? space.translate(space.pointer(mm + pgd)) : -1;
+      return { pid, startNs: space.count(context + fields.startBoottime), rootPage: root < 0 ? NaN : root / pageBytes };
     } catch (error) {
       if (error instanceof GuestFault) return undefined;
       throw error;

@@ -6,7 +6,7 @@ import { introspectError, IntrospectError } from '../errors.js';
 import { hartSnapshot, machineState } from '../gen/telemetry.js';
 import type { RelationName } from '../gen/relations.js';
 import { frameType } from '../gen/wire.js';
-import { identifierOf } from '../kernel/identify.js';
+import { taskReader } from '../kernel/identify.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { FaultLog } from '../telemetry/fault-log.js';
 import { decodeHart, type HartState } from '../telemetry/hart.js';
@@ -53,18 +53,25 @@ export class Link {
     this.#drainedGeneration = mapping.telemetry.generation;
   }
 
-  /** Brings the fault log up to date; kernel is what contexts are identified with, if there is one. */
-  drain(kernel: Kernel | undefined): void {
-    const { generation } = this.mapping.telemetry;
-    if (generation !== this.#drainedGeneration) kernel = undefined;
+  /** Brings the fault log up to date; kernel names the processes, if there is one; still: a view holds the guest. */
+  drain(kernel: Kernel | undefined, still: boolean): void {
+    const { telemetry } = this.mapping;
+    const { generation } = telemetry;
+    const rebooted = generation !== this.#drainedGeneration;
     this.#drainedGeneration = generation;
-    this.faults.drain(kernel && identifierOf(kernel));
+    const readTask = kernel && !rebooted ? taskReader(kernel) : undefined;
+    this.faults.drain(readTask, rebooted ? 0 : idleNs(telemetry.hart()), still);
   }
 
   close(): void {
     this.channel.close();
     this.mapping.release();
   }
+}
+
+/** Guest time skipped by WFI, ns: guest time is instructions, one nanosecond each, and what was skipped. */
+export function idleNs(hart: HartState): number {
+  return Number(hart.timeNs - hart.instret);
 }
 
 export class Machine {
@@ -168,7 +175,7 @@ export class Machine {
       const { state } = telemetry.hart();
       if (state !== machineState.running && state !== machineState.stepping) return false;
       const before = link.faults.drained;
-      link.drain(link.keeper.glance(telemetry.generation));
+      link.drain(link.keeper.glance(telemetry.generation), false);
       const busy = link.faults.drained > before;
       // Faults come with processes, and processes can be named only while they live.
       if (busy) link.keeper.seek(telemetry.generation);

@@ -1,7 +1,8 @@
 import { causeNames, pageFaultRecord as record } from '../gen/telemetry.js';
-import { addressOf } from '../memory/address.js';
+import type { Gva } from '../memory/address.js';
 import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
-import type { FaultLog, IdentifyContext } from '../telemetry/fault-log.js';
+import { claim, notAsked, type ReadTask, type TaskAtContext } from '../telemetry/context-pids.js';
+import { faultOrigin, type FaultLog } from '../telemetry/fault-log.js';
 import type { RingReader } from '../telemetry/ring-reader.js';
 import { copyField, copyText, privilegeName, signedField } from './record-fields.js';
 import { ringRecords } from './ring-records.js';
@@ -10,31 +11,31 @@ export function causeName(code: number): string {
   return causeNames[code] ?? `Exception ${code}`;
 }
 
-/** The page fault ring, one row per record. identify helps with contexts that were drained before a kernel was known. */
-export function pageFaults(
-  ring: RingReader,
-  log: FaultLog,
-  request: ScanRequest,
-  identify?: IdentifyContext,
-): RowSource {
+/** What it takes to look for the process of a record that was drained before a kernel was known. */
+export interface LateLook {
+  readTask: ReadTask;
+  /** Guest time skipped by idling so far, ns. */
+  idleNs: number;
+}
+
+/** The page fault ring, one row per record. */
+export function pageFaults(ring: RingReader, log: FaultLog, request: ScanRequest, late?: LateLook): RowSource {
   const half = (item: number, offset: number) => ring.words[item + (offset >>> 2)]!;
   const cause = (item: number) => half(item, record.cause) & 0xffff;
   const priv = (item: number) => (half(item, record.priv) >>> ((record.priv & 3) * 8)) & 0xff;
   const unresolved = (item: number) =>
     half(item, record.physicalPage) === 0xffff_ffff && half(item, record.physicalPage + 4) === 0xffff_ffff;
-  const pid = (item: number): number | null => {
-    const context = addressOf(half(item, record.context), half(item, record.context + 4));
-    const seq = half(item, record.seq + 4) * 4294967296 + half(item, record.seq);
-    return log.pidOf(context, seq) ?? lateIdentified(item, context);
+  const tasks = new Map<Gva, TaskAtContext | undefined>();
+  const lookLate = (item: number): number | null => {
+    if (!late) return null;
+    const { context, satpPage, instret } = faultOrigin(ring, item);
+    if (!tasks.has(context)) tasks.set(context, context < 0 ? late.readTask(context) : undefined);
+    const task = tasks.get(context);
+    return (task && claim(task, satpPage, { instret, leastIdleNs: 0, mostIdleNs: late.idleNs })) ?? null;
   };
-  const late = new Map<string, number | null>();
-  const lateIdentified = (item: number, context: number): number | null => {
-    if (!identify || !(context < 0)) return null;
-    const root = (half(item, record.satp + 4) & 0xfff) * 4294967296 + half(item, record.satp);
-    const key = `${context}:${root}`;
-    let known = late.get(key);
-    if (known === undefined) late.set(key, (known = identify(context, root) ?? null));
-    return known;
+  const pid = (item: number): number | null => {
+    const known = log.pidOf(half(item, record.seq + 4) * 4294967296 + half(item, record.seq));
+    return known >= 0 ? known : known === notAsked ? lookLate(item) : null;
   };
   const page = copyField(ring, record.physicalPage);
   return rowSource(

@@ -2,9 +2,9 @@
 import { LayoutError } from '../btf/layout.js';
 import { introspectError } from '../errors.js';
 import type { RelationName } from '../gen/relations.js';
-import { identifierOf } from '../kernel/identify.js';
+import { taskReader } from '../kernel/identify.js';
 import type { Kernel } from '../kernel/kernel.js';
-import type { Link, Machine, MachineView } from '../machine/machine.js';
+import { idleNs, type Link, type Machine, type MachineView } from '../machine/machine.js';
 import type { Machines } from '../machine/machines.js';
 import { GuestFault } from '../memory/guest-fault.js';
 import { console } from '../relations/console.js';
@@ -58,7 +58,8 @@ const otherRelations: Partial<Record<RelationName, OtherRelation>> = {
   console: async ({ machine, request }) => console((await linkOf(machine)).mapping.telemetry.ring('console'), request),
   mmu_hotspots: async ({ machine, view, request }) => {
     const link = await linkOf(machine);
-    link.drain(view ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation));
+    const kernel = view ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
+    link.drain(kernel, view !== undefined);
     return mmuHotspots(link.faults, request);
   },
   counters: async ({ machine }) => {
@@ -120,7 +121,9 @@ async function openPageFaults({ machine, view, request, reads }: SourceContext):
   const link = view ? view.link : await linkOf(machine);
   const kernel =
     view && reads('pid') ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
-  link.drain(kernel);
-  const identify = kernel && reads('pid') ? identifierOf(kernel) : undefined;
-  return pageFaults(link.mapping.telemetry.ring('pageFaults'), link.faults, request, identify);
+  link.drain(kernel, view !== undefined);
+  const { telemetry } = link.mapping;
+  const readTask = kernel && reads('pid') ? taskReader(kernel) : undefined;
+  const late = readTask && { readTask, idleNs: idleNs(telemetry.hart()) };
+  return pageFaults(telemetry.ring('pageFaults'), link.faults, request, late);
 }

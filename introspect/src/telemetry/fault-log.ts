@@ -1,9 +1,10 @@
 /**
- * Drains the page fault ring as it fills: counts hot spots over the machine's life, and remembers which
- * process each faulting context belonged to, so that records of processes long gone keep their pid.
+ * Drains the page fault ring as it fills: counts hot spots over the machine's life, and notes the process of
+ * each record while that can be told, so that records of processes long gone keep their pid.
  */
 import { pageFaultRecord, rings } from '../gen/telemetry.js';
 import { addressOf, type Gva } from '../memory/address.js';
+import { claim, ContextPids, notAsked, unknown, type ReadTask, type TaskAtContext } from './context-pids.js';
 import type { Chunk, RingReader } from './ring-reader.js';
 
 const chunkRecords = 4096;
@@ -11,7 +12,6 @@ const chunkRecords = 4096;
 const patience = 8;
 /** Bounds the tables against a guest that faults everywhere. */
 const mostPages = 1 << 18;
-const mostContexts = 1 << 16;
 const mostPending = 1 << 14;
 const unresolvedWord = 0xffff_ffff;
 
@@ -23,9 +23,6 @@ export interface HotSpot {
   hits: number;
 }
 
-/** pid of the task at an address as RAM says now, or undefined when it is no task with this page table. */
-export type IdentifyContext = (context: Gva, satpPage: number) => number | undefined;
-
 interface Pending {
   seq: number;
   age: number;
@@ -34,9 +31,11 @@ interface Pending {
 export class FaultLog {
   readonly #ring: RingReader;
   readonly #hits = new Map<string, HotSpot>();
-  readonly #contexts = new Map<Gva, { since: number[]; pids: number[] }>();
+  readonly #pids = new ContextPids();
   #pending: Pending[] = [];
   #next = 0;
+  /** Guest time skipped by idling when the ring was last drained, ns. */
+  #idleNs = 0;
   /** Records overwritten before they were drained. */
   missed = 0;
   /** Whether the tables are full and new pages go uncounted. */
@@ -50,9 +49,17 @@ export class FaultLog {
     return this.#next;
   }
 
-  /** Takes what the ring has gained. identify may be absent while no kernel is known. */
-  drain(identify: IdentifyContext | undefined): void {
+  /**
+   * Takes what the ring has gained. readTask is absent while no kernel is known. idleNs is guest time skipped by
+   * the latest snapshot; while the guest runs (still is false), more may have been skipped before a fault.
+   */
+  drain(readTask: ReadTask | undefined, idleNs: number, still: boolean): void {
     this.#settle();
+    this.#takeAll(readTask, still ? idleNs : Infinity);
+    this.#idleNs = idleNs;
+  }
+
+  #takeAll(readTask: ReadTask | undefined, mostIdleNs: number): void {
     const capacity: number = rings.pageFaults.capacity;
     const most = (2 * capacity) / chunkRecords;
     for (let round = 0; round < most; round++) {
@@ -62,23 +69,36 @@ export class FaultLog {
         if (chunk.lost > 0) this.#next += chunk.lost;
         return;
       }
-      this.#take(chunk, identify);
+      this.#take(chunk);
+      this.#name(chunk, readTask, mostIdleNs);
       this.#next = chunk.first + chunk.count;
       if (this.#next >= chunk.committed) return;
     }
   }
 
-  #take(chunk: Chunk, identify: IdentifyContext | undefined): void {
+  #take(chunk: Chunk): void {
     const { words, recordWords } = this.#ring;
-    const seen = new Set<Gva>();
     for (let record = 0; record < chunk.count; record++) {
       const at = record * recordWords;
-      const seq = chunk.first + record;
       const high = words[at + pageFaultRecord.physicalPage / 4 + 1]!;
       if (high !== unresolvedWord) this.#count(words, at, true);
-      else if (this.#pending.length < mostPending) this.#pending.push({ seq, age: 0 });
+      else if (this.#pending.length < mostPending) this.#pending.push({ seq: chunk.first + record, age: 0 });
       else this.#count(words, at, false);
-      if (identify) this.#remember(words, at, seq, seen, identify);
+    }
+  }
+
+  /** Finds the process of each record; a task is read once per chunk. */
+  #name(chunk: Chunk, readTask: ReadTask | undefined, mostIdleNs: number): void {
+    const tasks = new Map<Gva, TaskAtContext | undefined>();
+    for (let record = 0; record < chunk.count; record++) {
+      const { context, satpPage, instret } = faultOrigin(this.#ring, record * this.#ring.recordWords);
+      let pid: number = notAsked;
+      if (readTask) {
+        if (!tasks.has(context)) tasks.set(context, context < 0 ? readTask(context) : undefined);
+        const task = tasks.get(context);
+        pid = (task && claim(task, satpPage, { instret, leastIdleNs: this.#idleNs, mostIdleNs })) ?? unknown;
+      }
+      this.#pids.set(chunk.first + record, pid);
     }
   }
 
@@ -112,44 +132,9 @@ export class FaultLog {
     }
   }
 
-  #remember(words: Uint32Array, at: number, seq: number, seen: Set<Gva>, identify: IdentifyContext): void {
-    const field = pageFaultRecord.context / 4;
-    const context = addressOf(words[at + field]!, words[at + field + 1]!);
-    if (!(context < 0) || seen.has(context)) return;
-    seen.add(context);
-    const satp = pageFaultRecord.satp / 4;
-    const satpPage = (words[at + satp + 1]! & 0xfff) * 4294967296 + words[at + satp]!;
-    const pid = identify(context, satpPage);
-    if (pid === undefined) return;
-    const history = this.#contexts.get(context);
-    if (!history) {
-      if (this.#contexts.size >= mostContexts) this.#forgetOld(seq);
-      if (this.#contexts.size < mostContexts) this.#contexts.set(context, { since: [seq], pids: [pid] });
-    } else if (history.pids[history.pids.length - 1] !== pid) {
-      history.since.push(seq);
-      history.pids.push(pid);
-      // What ended before the oldest record still in the ring answers no question any more.
-      while (history.since.length > 1 && history.since[1]! <= seq - rings.pageFaults.capacity) {
-        history.since.shift();
-        history.pids.shift();
-      }
-    }
-  }
-
-  /** Makes room: contexts not renewed within the ring's reach go. */
-  #forgetOld(seq: number): void {
-    for (const [context, { since }] of this.#contexts) {
-      if (since[since.length - 1]! < seq - rings.pageFaults.capacity) this.#contexts.delete(context);
-    }
-  }
-
-  /** The process whose context a record carries, if it was ever known. */
-  pidOf(context: Gva, seq: number): number | undefined {
-    const history = this.#contexts.get(context);
-    if (!history) return undefined;
-    let last = history.since.length - 1;
-    while (last > 0 && history.since[last]! > seq) last--;
-    return history.pids[last];
+  /** The process of a record; notAsked or unknown when it is not known. */
+  pidOf(seq: number): number {
+    return seq < this.#next ? this.#pids.get(seq) : notAsked;
   }
 
   /** Pages by hits, most first; faults still waiting for their retry count by virtual page. */
@@ -169,6 +154,17 @@ export class FaultLog {
       (a, b) => b.hits - a.hits || (a.page < b.page ? -1 : a.page > b.page ? 1 : a.cause - b.cause),
     );
   }
+}
+
+/** Where a record's fault came from: its task, its root page table, its instant. item: word index of the record. */
+export function faultOrigin(ring: RingReader, item: number): { context: Gva; satpPage: number; instret: number } {
+  const { words } = ring;
+  const word = (offset: number) => words[item + offset / 4]!;
+  return {
+    context: addressOf(word(pageFaultRecord.context), word(pageFaultRecord.context + 4)),
+    satpPage: (word(pageFaultRecord.satp + 4) & 0xfff) * 4294967296 + word(pageFaultRecord.satp),
+    instret: word(pageFaultRecord.instret + 4) * 4294967296 + word(pageFaultRecord.instret),
+  };
 }
 
 function addUnresolved(spots: Map<string, HotSpot>, words: Uint32Array): void {
