@@ -6,8 +6,9 @@ import { bootBenchmark } from './boot.js';
 import { cpuBenchmark, systemBenchmark } from './compute.js';
 import { fdwBenchmark } from './fdw.js';
 import { mipsBenchmark } from './mips.js';
+import { profileBenchmark } from './profile.js';
 import { publish } from './publish.js';
-import { hostNow, printSection, writeSections, type Result, type Section } from './report.js';
+import { hostNow, printSection, profileSection, writeSections, type Result, type Section } from './report.js';
 import { storageBenchmark } from './storage.js';
 
 type Benchmark = (rounds: number, onSample: (name: string, value: number) => void) => Promise<Result[]>;
@@ -19,6 +20,7 @@ const benchmarks: Record<string, Benchmark> = {
   system: systemBenchmark,
   storage: storageBenchmark,
   fdw: fdwBenchmark,
+  [profileSection]: profileBenchmark,
 };
 
 /** Not measured but made from what was: docs/bench.svg and the figures of docs/performance.md. */
@@ -31,11 +33,11 @@ function roundCount(): number {
   return asked;
 }
 
-/** The sections asked for, all when none is named. */
+/** The sections asked for; when none is named, all that compare. */
 export function chooseBenchmarks(names: readonly string[]): string[] {
   const known = Object.keys(benchmarks);
   const unknown = names.find((name) => !known.includes(name) && name !== publishing);
-  if (unknown === undefined) return names.length === 0 ? known : [...names];
+  if (unknown === undefined) return names.length === 0 ? known.filter((name) => name !== profileSection) : [...names];
   throw new UserError(`there is no benchmark "${unknown}"`, {
     hint: `Benchmarks: ${known.join(', ')}; ${publishing} writes the newest results of each into docs/.`,
     exitCode: 2,

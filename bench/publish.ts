@@ -11,6 +11,7 @@ import {
   figure,
   geometricMean,
   newestSections,
+  profileSection,
   ratio,
   ratiosBetween,
   type Result,
@@ -29,6 +30,7 @@ const titles: Record<string, string> = {
   system: 'System',
   storage: 'Disk',
   fdw: 'Foreign tables',
+  [profileSection]: "Where the hart's thread spends its time",
 };
 
 const isOurs = (name: string): boolean => name.startsWith('linuxsql-vm');
@@ -37,7 +39,7 @@ function chartGroup(section: Section): Group | undefined {
   const names = competitorsOf(section.results);
   const ours = names.filter(isOurs);
   const theirs = names.find((name) => name.startsWith(qemu.name));
-  if (theirs === undefined) return undefined;
+  if (theirs === undefined || section.name === profileSection) return undefined;
   const bars = section.results.map((result) => ({
     label: result.title,
     values: ours.flatMap((name) => {
@@ -71,14 +73,28 @@ function resultTable(results: readonly Result[]): string[] {
   return [row(head), row(head.map((_, index) => (index < 2 ? '---' : '---:'))), ...lines];
 }
 
-function sectionTable({ name, results, time, rounds, host }: Section): string {
+function profileTable(results: readonly Result[]): string[] {
+  const parts = ({ measurements }: Result): string =>
+    measurements.map(({ name, median }) => `${name} ${median.toFixed(1)}`).join(', ');
+  return [
+    row(['workload', 'per cent']),
+    row(['---', '---']),
+    ...results.map((result) => row([result.title, parts(result)])),
+  ];
+}
+
+function sectionTable(section: Section): string {
+  const { name, results, time, rounds, host } = section;
+  const measured =
+    name === profileSection ? '`perf record` for two seconds a workload' : `Medians of ${rounds} alternating runs`;
+  const tables = name === profileSection ? [profileTable(results)] : comparable(results).map(resultTable);
   const load = host.load.map((value) => value.toFixed(1)).join(' before and ');
   return [
     `### ${titles[name] ?? name}`,
     '',
-    `Medians of ${rounds} alternating runs, ${time.slice(0, 16).replace('T', ' ')} UTC, on ${host.processors} processors ` +
+    `${measured}, ${time.slice(0, 16).replace('T', ' ')} UTC, on ${host.processors} processors ` +
       `"${host.processor}"; load average ${load} after.`,
-    ...comparable(results).flatMap((group) => ['', ...resultTable(group)]),
+    ...tables.flatMap((table) => ['', ...table]),
   ].join('\n');
 }
 

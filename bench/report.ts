@@ -55,7 +55,8 @@ function spread({ samples }: Measurement): string {
 }
 
 export function printResult({ title, unit, larger, measurements }: Result): void {
-  console.log(`\n${title} (${unit}, ${larger ? 'more' : 'less'} is better)`);
+  const better = unit === '%' ? '' : `, ${larger ? 'more' : 'less'} is better`;
+  console.log(`\n${title} (${unit}${better})`);
   for (const measurement of measurements)
     console.log(`  ${measurement.name.padEnd(32)} ${figure(measurement.median).padStart(9)}${spread(measurement)}`);
 }
@@ -83,11 +84,17 @@ function printRatios(results: readonly Result[]): void {
   }
 }
 
+/** The section whose results are shares of one program's time, not competitors. */
+export const profileSection = 'profile';
+
 /** Every measurement, then the first competitor's ratio to each of the others. */
 export function printSection({ name, rounds, results }: Section): void {
-  console.log(`\n== ${name}: medians of ${rounds} alternating runs (least … most)`);
+  const profile = name === profileSection;
+  console.log(
+    `\n== ${name}: ${profile ? "shares of the hart's thread" : `medians of ${rounds} alternating runs (least … most)`}`,
+  );
   results.forEach(printResult);
-  comparable(results).forEach(printRatios);
+  if (!profile) comparable(results).forEach(printRatios);
 }
 
 const folder = join(build, 'bench');
