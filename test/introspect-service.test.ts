@@ -1,5 +1,5 @@
 /** The service beside a real machine: lost daemons, reboots, views that grow old, flow control, hostile clients. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { ControlClient } from '../cli/src/control/client.js';
@@ -211,4 +211,12 @@ test('SIGTERM ends the service cleanly', async () => {
   process.kill(service.pid, 'SIGTERM');
   expect(await waitUntil(() => service.exitCode !== undefined, 5000)).toBe(true);
   expect(service.exitCode).toBe(0);
+});
+
+test('a service whose socket has been removed ends', async () => {
+  const forgotten = await startService();
+  rmSync(socket);
+  expect(await waitUntil(() => forgotten.exitCode !== undefined, 15_000)).toBe(true);
+  expect(forgotten.exitCode).toBe(0);
+  expect(forgotten.log()).toContain('its socket is gone');
 });

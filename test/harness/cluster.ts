@@ -15,7 +15,7 @@ import {
 import { preloadSettings, privateSettings, type Settings } from '../../cli/src/server/settings.js';
 import { postgresBin } from '../../cli/src/base/paths.js';
 import { place } from '../../cli/src/base/place.js';
-import { isAlive } from '../../cli/src/base/proc.js';
+import { daemonsOf, isAlive } from '../../cli/src/base/proc.js';
 import { waitUntil } from '../../cli/src/server/sockets.js';
 import { migrateUp } from '../../migrations/migrator.js';
 import { atEnd } from './cleanup.js';
@@ -123,6 +123,24 @@ export async function createDatabase(options: { empty?: boolean } = {}): Promise
   return database;
 }
 
+/** The supervisor may have begun one at its very end, so they are looked for until none has shown up for a while. */
+async function endDaemons(run: string): Promise<void> {
+  let quiet = 0;
+  const noneLeft = (): boolean => {
+    const daemons = daemonsOf(run);
+    for (const { pid } of daemons) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it has ended by itself
+      }
+    }
+    quiet = daemons.length === 0 ? quiet + 1 : 0;
+    return quiet >= 3;
+  };
+  await waitUntil(noneLeft, 5000, 30);
+}
+
 export class OwnCluster {
   constructor(
     private readonly cluster: Cluster,
@@ -185,6 +203,7 @@ export class OwnCluster {
 
   async remove(): Promise<void> {
     await stopPostmaster(this.cluster, 'immediate');
+    await endDaemons(this.folder);
     removeTree(this.folder);
   }
 }
