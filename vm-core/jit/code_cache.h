@@ -1,5 +1,6 @@
-/* Memory for machine code: one memfd, mapped once writable and once executable (never both), cut into
- * segments that are filled and emptied in turn. Hart thread, and only while no machine code runs. */
+/* Memory for machine code: one memfd, mapped once writable and once executable
+ * (never both), cut into segments that are filled and emptied in turn. Hart
+ * thread, and only while no machine code runs. */
 #ifndef JIT_CODE_CACHE_H
 #define JIT_CODE_CACHE_H
 
@@ -7,7 +8,8 @@
 
 enum { CODE_SEGMENTS = 8 };
 
-/* A translated region: what must be undone when it goes, and the ops its machine code names. */
+/* A translated region: what must be undone when it goes, and the ops its
+ * machine code names. */
 struct code_region {
   struct code_region *next; /* of the segment */
   struct code_page *page;
@@ -34,15 +36,19 @@ struct code_cache {
 bool code_cache_init(struct code_cache *cache, size_t size, size_t fixed);
 void code_cache_destroy(struct code_cache *cache);
 
-/* Room for at least `bytes` in the current segment. When that is full the next one is made empty by
- * `evict(opaque, region, segment)` for each of its regions. NULL: more than a segment. */
-typedef void code_evict(void *opaque, const struct code_region *region, const struct code_segment *segment);
-struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, code_evict *evict, void *opaque);
+/* Room for at least `bytes` in the current segment. When that is full the next
+ * one is made empty by `evict(opaque, region, segment)` for each of its
+ * regions. NULL: more than a segment. */
+typedef void code_evict(void *opaque, const struct code_region *region,
+                        const struct code_segment *segment);
+struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes,
+                                     code_evict *evict, void *opaque);
 
 /* Free every region's memory without telling anyone. */
 void code_cache_clear(struct code_cache *cache);
 
 /* True when an executable address lies in the segment. */
-bool code_in_segment(const struct code_cache *cache, const struct code_segment *segment, const void *native);
+bool code_in_segment(const struct code_cache *cache,
+                     const struct code_segment *segment, const void *native);
 
 #endif

@@ -1,13 +1,15 @@
 /* The translator from RISC-V to the host's machine code. Hart thread.
  *
- * It hangs on the interpreter: every decoded block begins with an op that counts; a hot block's region is
- * translated and the op then enters machine code. Machine code goes from region to region by itself, through
- * code_page.native, and leaves by naming the op the interpreter goes on with. State, counts and instants are
- * the interpreter's at every exit.
+ * It hangs on the interpreter: every decoded block begins with an op that
+ * counts; a hot block's region is translated and the op then enters machine
+ * code. Machine code goes from region to region by itself, through
+ * code_page.native, and leaves by naming the op the interpreter goes on with.
+ * State, counts and instants are the interpreter's at every exit.
  *
- * Machine code: hart->budget lives in a host register and is what the interpreter's would be at the same
- * place: a node's instructions are taken off as it is entered. hart->code_page is always valid. A few guest
- * registers (the core) are in host registers at every region border, all others in hart->x. */
+ * Machine code: hart->budget lives in a host register and is what the
+ * interpreter's would be at the same place: a node's instructions are taken off
+ * as it is entered. hart->code_page is always valid. A few guest registers (the
+ * core) are in host registers at every region border, all others in hart->x. */
 #ifndef JIT_JIT_H
 #define JIT_JIT_H
 
@@ -22,8 +24,9 @@ struct jit_counters {
   uint64_t code_bytes;
 };
 
-/* Attach to the store. Environment, for tests: LINUXSQL_JIT_THRESHOLD executions until a block is hot (64),
- * LINUXSQL_JIT_CACHE bytes of machine code (64 MiB). NULL with a static text in *error. */
+/* Attach to the store. Environment, for tests: LINUXSQL_JIT_THRESHOLD
+ * executions until a block is hot (64), LINUXSQL_JIT_CACHE bytes of machine
+ * code (64 MiB). NULL with a static text in *error. */
 struct jit *jit_create(struct block_store *store, const char **error);
 void jit_destroy(struct jit *jit);
 

@@ -1,52 +1,11 @@
-/* Integer loads and stores: the interpreter's TLB probe inline, its op function where that misses. */
-#include <string.h>
-
+/* Integer loads and stores: the interpreter's TLB probe inline, its op function
+ * where that misses. */
 #include "jit/emit.h"
-#include "mmu/tlb.h"
 
-enum { READ = offsetof(struct tlb_set, read), WRITE = offsetof(struct tlb_set, write) };
-
-static void cold_op(struct emitter *e, struct sljit_jump *from, const struct op *side) {
-  e->cold[e->cold_count++] = (struct cold){.kind = COLD_OP, .from = from, .side = side};
-}
-
-/* The slow way ends where the fast one does. */
-static void resume_here(struct emitter *e) { e->cold[e->cold_count - 1].resume = sljit_emit_label(e->c); }
-
-/* Jump taken unless (R0 & mask) is the tag of the entry R1 points to; R0 and R1 survive. */
-static struct sljit_jump *compare_tag(struct emitter *e, unsigned set, int32_t mask) {
-#if HOST_X86
-  /* mov rdx, rax; and rdx, mask; cmp rdx, [rsi + set] */
-  uint8_t code[3 + 7 + 7] = {0x48, 0x89, 0xc2, 0x48, 0x81, 0xe2, 0, 0, 0, 0, 0x48, 0x3b, 0x96};
-  int32_t displacement = (int32_t)set;
-  memcpy(code + 6, &mask, 4);
-  memcpy(code + 13, &displacement, 4);
-  sljit_emit_op_custom(e->c, code, 3);
-  sljit_emit_op_custom(e->c, code + 3, 7);
-  sljit_emit_op_custom(e->c, code + 10, 7);
-  sljit_set_current_flags(e->c, SLJIT_SET_Z | SLJIT_CURRENT_FLAGS_SUB | SLJIT_CURRENT_FLAGS_COMPARE);
-  return sljit_emit_jump(e->c, SLJIT_NOT_EQUAL);
-#else
-  sljit_emit_op2(e->c, SLJIT_AND, HOST_T2, 0, SLJIT_R0, 0, SLJIT_IMM, mask);
-  return sljit_emit_cmp(e->c, SLJIT_NOT_EQUAL, HOST_T2, 0, SLJIT_MEM1(SLJIT_R1), set);
-#endif
-}
-
-/* R0 = host address of rs1 + imm. */
-static void probe(struct emitter *e, const struct region_insn *at, unsigned set, unsigned size) {
-  struct sljit_compiler *c = e->c;
-  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, at->insn.rs1), imm(at->insn.imm));
-  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, PAGE_SHIFT - 4);
-  sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, (TLB_SIZE - 1) << 4);
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
-  cold_op(e, compare_tag(e, set, (int32_t)(-PAGE_SIZE | (int)(size - 1))), side_op(e, at));
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1),
-                 set + offsetof(struct tlb_entry, addend));
-}
-
-static void load(struct emitter *e, const struct region_insn *at, sljit_s32 move, unsigned size) {
+static void load(struct emitter *e, const struct region_insn *at,
+                 sljit_s32 move, unsigned size) {
   unsigned rd = at->insn.rd;
-  probe(e, at, READ, size);
+  probe(e, at, PROBE_READ, size, NULL);
   if (rd && e->host[rd]) {
     sljit_emit_op1(e->c, move, e->host[rd], 0, SLJIT_MEM1(SLJIT_R0), 0);
   } else if (rd) {
@@ -56,8 +15,9 @@ static void load(struct emitter *e, const struct region_insn *at, sljit_s32 move
   resume_here(e);
 }
 
-static void store(struct emitter *e, const struct region_insn *at, sljit_s32 move, unsigned size) {
-  probe(e, at, WRITE, size);
+static void store(struct emitter *e, const struct region_insn *at,
+                  sljit_s32 move, unsigned size) {
+  probe(e, at, PROBE_WRITE, size, NULL);
   struct operand value = guest(e, at->insn.rs2);
   if (value.r & SLJIT_MEM) {
     op1(e, SLJIT_MOV, reg(SLJIT_R1), value);
@@ -67,19 +27,87 @@ static void store(struct emitter *e, const struct region_insn *at, sljit_s32 mov
   resume_here(e);
 }
 
+/* f registers: refused while mstatus.FS is Off, Dirty afterwards; inline only
+ * when it is Dirty already. */
+static struct sljit_jump *unless_dirty(struct emitter *e) {
+  op1(e, SLJIT_MOV_U8, reg(SLJIT_R0), (struct operand){HART(fp_dirty)});
+  return branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0));
+}
+
+static void load_f(struct emitter *e, const struct region_insn *at,
+                   bool single) {
+  unsigned rd = at->insn.rd;
+  probe(e, at, PROBE_READ, single ? 4 : 8, unless_dirty(e));
+  if (!single && e->fhost[rd]) {
+    sljit_emit_fop1(e->c, SLJIT_MOV_F64, e->fhost[rd], 0, SLJIT_MEM1(SLJIT_R0),
+                    0);
+    return resume_here(e);
+  }
+  sljit_emit_op1(e->c, single ? SLJIT_MOV_U32 : SLJIT_MOV, SLJIT_R0, 0,
+                 SLJIT_MEM1(SLJIT_R0), 0);
+  if (single) {
+    op1(e, SLJIT_MOV, reg(SLJIT_R1),
+        imm((int64_t)UINT64_C(0xffffffff00000000)));
+    op2(e, SLJIT_OR, reg(SLJIT_R0), reg(SLJIT_R0), reg(SLJIT_R1));
+  }
+  if (e->fhost[rd])
+    sljit_emit_fcopy(e->c, SLJIT_COPY_TO_F64, e->fhost[rd], SLJIT_R0);
+  else
+    op1(e, SLJIT_MOV, guest_f(e, rd), reg(SLJIT_R0));
+  resume_here(e);
+}
+
+static void store_f(struct emitter *e, const struct region_insn *at,
+                    bool single) {
+  unsigned rs2 = at->insn.rs2;
+  probe(e, at, PROBE_WRITE, single ? 4 : 8, unless_dirty(e));
+  if (!single && e->fhost[rs2]) {
+    sljit_emit_fop1(e->c, SLJIT_MOV_F64, SLJIT_MEM1(SLJIT_R0), 0, e->fhost[rs2],
+                    0);
+    return resume_here(e);
+  }
+  if (e->fhost[rs2])
+    sljit_emit_fcopy(e->c, SLJIT_COPY_FROM_F64, e->fhost[rs2], SLJIT_R1);
+  else
+    op1(e, SLJIT_MOV, reg(SLJIT_R1), guest_f(e, rs2));
+  sljit_emit_op1(e->c, single ? SLJIT_MOV_U32 : SLJIT_MOV, SLJIT_MEM1(SLJIT_R0),
+                 0, SLJIT_R1, 0);
+  resume_here(e);
+}
+
 bool lower_memory(struct emitter *e, const struct region_insn *at) {
   switch (at->insn.id) {
-  case INSN_lb: return load(e, at, SLJIT_MOV_S8, 1), true;
-  case INSN_lh: return load(e, at, SLJIT_MOV_S16, 2), true;
-  case INSN_lw: return load(e, at, SLJIT_MOV_S32, 4), true;
-  case INSN_ld: return load(e, at, SLJIT_MOV, 8), true;
-  case INSN_lbu: return load(e, at, SLJIT_MOV_U8, 1), true;
-  case INSN_lhu: return load(e, at, SLJIT_MOV_U16, 2), true;
-  case INSN_lwu: return load(e, at, SLJIT_MOV_U32, 4), true;
-  case INSN_sb: return store(e, at, SLJIT_MOV_U8, 1), true;
-  case INSN_sh: return store(e, at, SLJIT_MOV_U16, 2), true;
-  case INSN_sw: return store(e, at, SLJIT_MOV_U32, 4), true;
-  case INSN_sd: return store(e, at, SLJIT_MOV, 8), true;
-  default: return false;
+  case INSN_lb:
+    return load(e, at, SLJIT_MOV_S8, 1), true;
+  case INSN_lh:
+    return load(e, at, SLJIT_MOV_S16, 2), true;
+  case INSN_lw:
+    return load(e, at, SLJIT_MOV_S32, 4), true;
+  case INSN_ld:
+    return load(e, at, SLJIT_MOV, 8), true;
+  case INSN_lbu:
+    return load(e, at, SLJIT_MOV_U8, 1), true;
+  case INSN_lhu:
+    return load(e, at, SLJIT_MOV_U16, 2), true;
+  case INSN_lwu:
+    return load(e, at, SLJIT_MOV_U32, 4), true;
+  case INSN_sb:
+    return store(e, at, SLJIT_MOV_U8, 1), true;
+  case INSN_sh:
+    return store(e, at, SLJIT_MOV_U16, 2), true;
+  case INSN_sw:
+    return store(e, at, SLJIT_MOV_U32, 4), true;
+  case INSN_sd:
+    return store(e, at, SLJIT_MOV, 8), true;
+  case INSN_flw:
+    return load_f(e, at, true), true;
+  case INSN_fld:
+    return load_f(e, at, false), true;
+  case INSN_fsw:
+    return store_f(e, at, true), true;
+  case INSN_fsd:
+    return store_f(e, at, false), true;
+  default:
+    return false;
   }
 }
