@@ -17,6 +17,7 @@ import {
   type Result,
   type Section,
 } from './report.js';
+import { targets } from './targets.js';
 
 const page = join(checkout, 'docs/performance.md');
 const chart = join(checkout, 'docs/bench.svg');
@@ -98,6 +99,15 @@ function sectionTable(section: Section): string {
   ].join('\n');
 }
 
+function targetTable(sections: ReadonlyMap<string, Section>): string {
+  const lines = targets(sections).map(({ promise, wanted, measured, met }) =>
+    row([promise, wanted, measured, met ? 'met' : '**not met**']),
+  );
+  return ['### Promises', '', row(['', 'wanted', 'measured', '']), row(['---', '---', '---', '---']), ...lines].join(
+    '\n',
+  );
+}
+
 export function publish(): void {
   const newest = newestSections();
   const sections = Object.keys(titles).flatMap((name) => newest.get(name) ?? []);
@@ -110,7 +120,7 @@ export function publish(): void {
   const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
   const [from, to] = [before.indexOf(begin), before.indexOf(end)];
   if (from < 0 || to < from) throw new UserError(`docs/performance.md has no lines "${begin}" and "${end}"`);
-  const figures = sections.map(sectionTable).join('\n\n');
+  const figures = [targetTable(newest), ...sections.map(sectionTable)].join('\n\n');
   writeFileSync(page, `${before.slice(0, from + begin.length)}\n\n${figures}\n\n${before.slice(to)}`);
   console.log(`${chart}\n${page}`);
 }

@@ -1,0 +1,80 @@
+/** What the project promises of its speed, each with what the newest results say. */
+import { qemu } from './machines.js';
+import { figure, geometricMean, ratio, type Result, type Section } from './report.js';
+
+export interface Target {
+  promise: string;
+  /** As text, with its unit. */
+  wanted: string;
+  measured: string;
+  met: boolean;
+}
+
+type Sections = ReadonlyMap<string, Section>;
+
+/** The ratios to QEMU of what the first competitor, our fastest engine, did. */
+function ratios(sections: Sections, section: string, names?: readonly string[]): { name: string; value: number }[] {
+  const results = sections.get(section)?.results ?? [];
+  return results.flatMap((result) => {
+    if (names !== undefined && !names.includes(result.benchmark)) return [];
+    const value = ratio(result, result.measurements[0]?.name ?? '', qemu.name);
+    return value === undefined ? [] : [{ name: result.benchmark, value }];
+  });
+}
+
+function atLeast(promise: string, wanted: number, unit: string, measured: number | undefined, note = ''): Target[] {
+  if (measured === undefined || !Number.isFinite(measured)) return [];
+  return [
+    {
+      promise,
+      wanted: `at least ${wanted} ${unit}`,
+      measured: `${figure(measured)} ${unit}${note}`,
+      met: measured >= wanted,
+    },
+  ];
+}
+
+function atMost(promise: string, wanted: number, unit: string, measured: number | undefined): Target[] {
+  if (measured === undefined) return [];
+  return [
+    { promise, wanted: `at most ${wanted} ${unit}`, measured: `${figure(measured)} ${unit}`, met: measured <= wanted },
+  ];
+}
+
+function least(found: readonly { name: string; value: number }[]): { value: number | undefined; note: string } {
+  const [first] = [...found].sort((a, b) => a.value - b.value);
+  return { value: first?.value, note: first === undefined ? '' : ` (${first.name})` };
+}
+
+function firstMedian(sections: Sections, section: string, benchmark: string): number | undefined {
+  const found: Result | undefined = sections.get(section)?.results.find((result) => result.benchmark === benchmark);
+  return found?.measurements[0]?.median;
+}
+
+function interpreted(sections: Sections, section: string, benchmark: string): number | undefined {
+  const found = sections.get(section)?.results.find((result) => result.benchmark === benchmark);
+  return found?.measurements.find(({ name }) => name.endsWith('interp'))?.median;
+}
+
+export function targets(sections: Sections): Target[] {
+  const cpu = ratios(sections, 'cpu');
+  const mean = cpu.length === 0 ? undefined : geometricMean(cpu.map(({ value }) => value));
+  const one = (name: string): number | undefined => ratios(sections, 'cpu', [name])[0]?.value;
+  const floating = least(ratios(sections, 'cpu', ['nbody', 'matmul']));
+  const slowest = least(cpu);
+  const system = least(ratios(sections, 'system'));
+  const boot = ratios(sections, 'boot', ['boot'])[0]?.value;
+  return [
+    ...atLeast('processor workloads against QEMU, geometric mean', 3, '×', mean),
+    ...atLeast('CoreMark-like work against QEMU', 2, '×', one('coremark')),
+    ...atLeast('floating point against QEMU, each', 4, '×', floating.value, floating.note),
+    ...atLeast('every processor workload against QEMU', 1.2, '×', slowest.value, slowest.note),
+    ...atLeast('every system workload against QEMU', 2, '×', system.value, system.note),
+    ...atLeast('boot to init against QEMU', 1, '×', boot),
+    ...atMost('boot to init, interpreter', 6, 's', interpreted(sections, 'boot', 'boot')),
+    ...atLeast('interpreter', 60, 'MIPS', interpreted(sections, 'mips', 'mips')),
+    ...atLeast('sequential read from Large Objects', 150, 'MB/s', firstMedian(sections, 'storage', 'disk-read')),
+    ...atLeast('scan of page_faults', 2, 'million rows/s', firstMedian(sections, 'fdw', 'scan')),
+    ...atMost('one-row lookup', 150, 'µs', firstMedian(sections, 'fdw', 'lookup')),
+  ];
+}
