@@ -65,7 +65,8 @@ test('after kill -9 of the server, up starts it again and finds the machine runn
   expect(await waitUntil(() => !isAlive(pid), 10_000)).toBe(true);
   expect((await status()).server).toBe('stopped');
   expect((await linuxsql(['up'])).code).toBe(0);
-  expect(await query('select state from vm_list()')).toBe('running');
+  // Until its daemon has found the new server it says that it waits.
+  await expect.poll(() => query('select state from vm_list()'), { timeout: 30_000 }).toBe('running');
 });
 
 test('down leaves no process behind, and what the guest flushed is there after the next up', async () => {
