@@ -22,10 +22,26 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
   call_op(e, side_op(e, at));
 }
 
+static void lower_rest(struct emitter *e, unsigned from,
+                       struct sljit_label **labels) {
+  const struct region_node *node = e->node;
+  for (e->index = from; e->index < node->count; e->index++) {
+    if (labels)
+      labels[e->index] = sljit_emit_label(e->c);
+    lower(e, &e->region->insns[node->insn[e->index]],
+          e->index + 1 == node->count);
+  }
+  if (!node->ends)
+    exit_at_end(e, node->next);
+}
+
 static void lower_node(struct emitter *e, unsigned index) {
   const struct region_node *node = &e->region->nodes[index];
   e->node = node;
   e->node_index = index;
+  e->fast = true;
+  e->cached = -1;
+  windows_plan(e);
   e->label[index] = sljit_emit_label(e->c);
   sljit_emit_op2(e->c, SLJIT_SUB | SLJIT_SET_SIG_LESS, HOST_BUDGET, 0,
                  HOST_BUDGET, 0, SLJIT_IMM, node->count);
@@ -33,11 +49,22 @@ static void lower_node(struct emitter *e, unsigned index) {
       (struct cold){.kind = COLD_BUDGET,
                     .from = sljit_emit_jump(e->c, SLJIT_SIG_LESS),
                     .node = node};
-  for (e->index = 0; e->index < node->count; e->index++)
-    lower(e, &e->region->insns[node->insn[e->index]],
-          e->index + 1 == node->count);
-  if (!node->ends)
-    exit_at_end(e, node->next);
+  lower_rest(e, 0, NULL);
+}
+
+/* The slow code of every node with failing probes, from the first of them on;
+ * e->slow is in their order. */
+static void lower_slow(struct emitter *e) {
+  e->fast = false;
+  for (unsigned i = 0; i < e->slow_count;) {
+    struct sljit_label *labels[BLOCK_MAX_INSNS];
+    e->node_index = e->slow[i].node;
+    e->node = &e->region->nodes[e->node_index];
+    e->cached = -1;
+    lower_rest(e, e->slow[i].index, labels);
+    for (; i < e->slow_count && e->slow[i].node == e->node_index; i++)
+      sljit_set_label(e->slow[i].jump, labels[e->slow[i].index]);
+  }
 }
 
 /* Where other regions and the interpreter come in. */
@@ -57,6 +84,7 @@ static void lower_region(struct emitter *e) {
   sljit_set_context(e->c, HOST_ENTER);
   for (unsigned i = 0; i < e->region->node_count; i++)
     lower_node(e, i);
+  lower_slow(e);
   for (unsigned i = 0; i < e->jump_count; i++)
     sljit_set_label(e->jumps[i].jump, e->label[e->jumps[i].node]);
   cold_code(e);
@@ -152,7 +180,7 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
     e->jit = jit;
     e->region = jit->region;
     e->page = page;
-    e->sides = calloc(2 * jit->region->insn_count, sizeof *e->sides);
+    e->sides = calloc(4 * jit->region->insn_count, sizeof *e->sides);
     e->c = sljit_create_compiler(NULL);
     ok = e->c && e->sides;
   }

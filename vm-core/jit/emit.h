@@ -31,7 +31,7 @@
 #define HOST_ENTER                                                             \
   0, SLJIT_ARGS2(W, W, W),                                                     \
       SLJIT_NUMBER_OF_SCRATCH_REGISTERS | SLJIT_ENTER_FLOAT(HOST_FLOATS),      \
-      SLJIT_NUMBER_OF_SAVED_REGISTERS, 32
+      SLJIT_NUMBER_OF_SAVED_REGISTERS, LOCAL_BYTES
 
 enum { CORE_REGS = 5 };
 
@@ -79,7 +79,30 @@ struct node_jump {
   unsigned node;
 };
 
-enum { COLD_MAX = REGION_MAX_INSNS + REGION_MAX_NODES };
+enum { COLD_MAX = 2 * REGION_MAX_INSNS + REGION_MAX_NODES };
+
+/* Accesses of one node off one unchanged register. One probe proves that all of
+ * them are aligned and lie in one page; after it they need none. */
+struct window {
+  uint8_t base;
+  bool write, open;
+  uint8_t granule; /* largest access */
+  uint16_t uses;
+  int32_t first, last; /* offsets from base: of the first byte, of the last */
+};
+
+enum {
+  WINDOWS_MAX = 12,
+  WINDOW_SLOT = 16,
+  LOCAL_BYTES = WINDOW_SLOT + 8 * WINDOWS_MAX
+};
+
+/* A probe of the fast code of a node that failed: the slow code goes on at that
+ * instruction. */
+struct slow_jump {
+  struct sljit_jump *jump;
+  uint16_t node, index;
+};
 
 struct emitter {
   struct jit *jit;
@@ -97,7 +120,15 @@ struct emitter {
   unsigned side_count, cold_count, jump_count, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
   struct cold cold[COLD_MAX];
-  struct node_jump jumps[2 * REGION_MAX_NODES];
+  struct node_jump jumps[4 * REGION_MAX_NODES];
+  /* A node is lowered up to twice: fast, with windows and without slow ways
+   * back into it, and slow, behind the region, with a probe for each access. */
+  bool fast;
+  int cached; /* window whose host address is in R1, -1: none */
+  unsigned window_count, slow_count;
+  struct window windows[WINDOWS_MAX];
+  int8_t window_of[BLOCK_MAX_INSNS];
+  struct slow_jump slow[2 * REGION_MAX_INSNS];
   struct sljit_jump *calls[2 * COLD_MAX]; /* to the region's op-calling stub */
 };
 
@@ -126,11 +157,16 @@ void cold_op(struct emitter *e, struct sljit_jump *from,
              struct sljit_jump *also, const struct op *side);
 void resume_here(struct emitter *e);
 
-/* jit/probe.c: R0 = host address of rs1 + imm for a load or a store of `size`
- * bytes, else the slow way. */
-enum probe_kind { PROBE_READ, PROBE_WRITE };
-void probe(struct emitter *e, const struct region_insn *at,
-           enum probe_kind kind, unsigned size, struct sljit_jump *also);
+/* jit/probe.c: where the present load or store (rs1 + imm, `size` bytes) is in
+ * host memory; uses R0 and R1. `also`: NULL or another reason to take the slow
+ * way. */
+struct operand access_place(struct emitter *e, const struct region_insn *at,
+                            bool write, unsigned size, struct sljit_jump *also);
+/* At the end of an access. */
+void access_done(struct emitter *e);
+
+/* jit/window.c: find the windows of e->node. */
+void windows_plan(struct emitter *e);
 
 /* jit/exits.c: leaving a node. */
 void exit_to_offset(struct emitter *e, int64_t offset);

@@ -60,7 +60,7 @@ void exit_to_offset(struct emitter *e, int64_t offset) {
 }
 
 void exit_at_end(struct emitter *e, int64_t offset) {
-  if (region_node_at(e->region, offset) != (int)e->node_index + 1)
+  if (region_node_at(e->region, offset) != (int)e->node_index + 1 || !e->fast)
     exit_to_offset(e, offset);
 }
 

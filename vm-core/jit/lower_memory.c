@@ -5,26 +5,28 @@
 static void load(struct emitter *e, const struct region_insn *at,
                  sljit_s32 move, unsigned size) {
   unsigned rd = at->insn.rd;
-  probe(e, at, PROBE_READ, size, NULL);
-  if (rd && e->host[rd]) {
-    sljit_emit_op1(e->c, move, e->host[rd], 0, SLJIT_MEM1(SLJIT_R0), 0);
-  } else if (rd) {
-    sljit_emit_op1(e->c, move, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R0), 0);
-    op1(e, SLJIT_MOV, guest(e, rd), reg(SLJIT_R0));
-  }
-  resume_here(e);
+  struct operand from = access_place(e, at, false, size, NULL);
+  if (rd)
+    set_guest(e, rd, move, from);
+  access_done(e);
+}
+
+/* R0 stays free beside a place in R1, R1 beside one in R0. */
+static struct operand other_temp(struct operand place) {
+  return reg(place.r == SLJIT_MEM1(SLJIT_R0) ? SLJIT_R1 : SLJIT_R0);
 }
 
 static void store(struct emitter *e, const struct region_insn *at,
                   sljit_s32 move, unsigned size) {
-  probe(e, at, PROBE_WRITE, size, NULL);
-  struct operand value = guest(e, at->insn.rs2);
+  struct operand to = access_place(e, at, true, size, NULL),
+                 value = guest(e, at->insn.rs2);
   if (value.r & SLJIT_MEM) {
-    op1(e, SLJIT_MOV, reg(SLJIT_R1), value);
-    value = reg(SLJIT_R1);
+    struct operand temp = other_temp(to);
+    op1(e, SLJIT_MOV, temp, value);
+    value = temp;
   }
-  sljit_emit_op1(e->c, move, SLJIT_MEM1(SLJIT_R0), 0, value.r, value.w);
-  resume_here(e);
+  op1(e, move, to, value);
+  access_done(e);
 }
 
 /* f registers: refused while mstatus.FS is Off, Dirty afterwards; inline only
@@ -37,42 +39,42 @@ static struct sljit_jump *unless_dirty(struct emitter *e) {
 static void load_f(struct emitter *e, const struct region_insn *at,
                    bool single) {
   unsigned rd = at->insn.rd;
-  probe(e, at, PROBE_READ, single ? 4 : 8, unless_dirty(e));
+  struct operand from =
+      access_place(e, at, false, single ? 4 : 8, unless_dirty(e));
   if (!single && e->fhost[rd]) {
-    sljit_emit_fop1(e->c, SLJIT_MOV_F64, e->fhost[rd], 0, SLJIT_MEM1(SLJIT_R0),
-                    0);
-    return resume_here(e);
+    sljit_emit_fop1(e->c, SLJIT_MOV_F64, e->fhost[rd], 0, from.r, from.w);
+    return access_done(e);
   }
-  sljit_emit_op1(e->c, single ? SLJIT_MOV_U32 : SLJIT_MOV, SLJIT_R0, 0,
-                 SLJIT_MEM1(SLJIT_R0), 0);
+  op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, reg(SLJIT_R0), from);
   if (single) {
     op1(e, SLJIT_MOV, reg(SLJIT_R1),
         imm((int64_t)UINT64_C(0xffffffff00000000)));
     op2(e, SLJIT_OR, reg(SLJIT_R0), reg(SLJIT_R0), reg(SLJIT_R1));
+    e->cached = -1;
   }
   if (e->fhost[rd])
     sljit_emit_fcopy(e->c, SLJIT_COPY_TO_F64, e->fhost[rd], SLJIT_R0);
   else
     op1(e, SLJIT_MOV, guest_f(e, rd), reg(SLJIT_R0));
-  resume_here(e);
+  access_done(e);
 }
 
 static void store_f(struct emitter *e, const struct region_insn *at,
                     bool single) {
   unsigned rs2 = at->insn.rs2;
-  probe(e, at, PROBE_WRITE, single ? 4 : 8, unless_dirty(e));
+  struct operand to =
+                     access_place(e, at, true, single ? 4 : 8, unless_dirty(e)),
+                 temp = other_temp(to);
   if (!single && e->fhost[rs2]) {
-    sljit_emit_fop1(e->c, SLJIT_MOV_F64, SLJIT_MEM1(SLJIT_R0), 0, e->fhost[rs2],
-                    0);
-    return resume_here(e);
+    sljit_emit_fop1(e->c, SLJIT_MOV_F64, to.r, to.w, e->fhost[rs2], 0);
+    return access_done(e);
   }
   if (e->fhost[rs2])
-    sljit_emit_fcopy(e->c, SLJIT_COPY_FROM_F64, e->fhost[rs2], SLJIT_R1);
+    sljit_emit_fcopy(e->c, SLJIT_COPY_FROM_F64, e->fhost[rs2], temp.r);
   else
-    op1(e, SLJIT_MOV, reg(SLJIT_R1), guest_f(e, rs2));
-  sljit_emit_op1(e->c, single ? SLJIT_MOV_U32 : SLJIT_MOV, SLJIT_MEM1(SLJIT_R0),
-                 0, SLJIT_R1, 0);
-  resume_here(e);
+    op1(e, SLJIT_MOV, temp, guest_f(e, rs2));
+  op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, to, temp);
+  access_done(e);
 }
 
 bool lower_memory(struct emitter *e, const struct region_insn *at) {

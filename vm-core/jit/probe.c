@@ -27,19 +27,83 @@ static struct sljit_jump *compare_tag(struct emitter *e, unsigned set,
 #endif
 }
 
-void probe(struct emitter *e, const struct region_insn *at,
-           enum probe_kind kind, unsigned size, struct sljit_jump *also) {
-  unsigned set = kind == PROBE_READ ? offsetof(struct tlb_set, read)
-                                    : offsetof(struct tlb_set, write);
-  struct sljit_compiler *c = e->c;
-  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, at->insn.rs1), imm(at->insn.imm));
-  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM,
+static unsigned set_of(bool write) {
+  return write ? offsetof(struct tlb_set, write)
+               : offsetof(struct tlb_set, read);
+}
+
+/* R1 = TLB entry of R0, less its set. */
+static void find_entry(struct emitter *e) {
+  sljit_emit_op2(e->c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM,
                  PAGE_SHIFT - 4);
-  sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM,
+  sljit_emit_op2(e->c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM,
                  (TLB_SIZE - 1) << 4);
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
-  cold_op(e, compare_tag(e, set, (int32_t)(-PAGE_SIZE | (int)(size - 1))), also,
-          side_op(e, at));
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1),
+  sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
+}
+
+static void to_slow(struct emitter *e, struct sljit_jump *jump) {
+  if (jump)
+    e->slow[e->slow_count++] =
+        (struct slow_jump){jump, (uint16_t)e->node_index, (uint16_t)e->index};
+}
+
+/* R0 = host address of one access. */
+static struct operand single(struct emitter *e, const struct region_insn *at,
+                             bool write, unsigned size,
+                             struct sljit_jump *also) {
+  unsigned set = set_of(write);
+  e->cached = -1;
+  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, at->insn.rs1), imm(at->insn.imm));
+  find_entry(e);
+  struct sljit_jump *miss =
+      compare_tag(e, set, (int32_t)(-PAGE_SIZE | (int)(size - 1)));
+  if (e->fast) {
+    to_slow(e, miss);
+    to_slow(e, also);
+  } else {
+    cold_op(e, miss, also, side_op(e, at));
+  }
+  sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0,
+                 SLJIT_MEM1(SLJIT_R1),
                  set + offsetof(struct tlb_entry, addend));
+  return (struct operand){SLJIT_MEM1(SLJIT_R0), 0};
+}
+
+/* R1 = host address of the window's base. The entry is that of its first byte:
+ * when the last one lies in another page its tag cannot be there. */
+static void open_window(struct emitter *e, struct window *window, int slot) {
+  unsigned set = set_of(window->write);
+  int32_t grain = window->granule, first = window->first & -grain,
+          last = window->last & -grain;
+  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, window->base), imm(first));
+  find_entry(e);
+  if (last != first)
+    op2(e, SLJIT_ADD, reg(SLJIT_R0), reg(SLJIT_R0), imm(last - first));
+  to_slow(e, compare_tag(e, set, -PAGE_SIZE | (grain - 1)));
+  sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1),
+                 set + offsetof(struct tlb_entry, addend));
+  op2(e, SLJIT_ADD, reg(SLJIT_R1), reg(SLJIT_R1), guest(e, window->base));
+  sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_MEM1(SLJIT_SP), slot, SLJIT_R1, 0);
+  window->open = true;
+}
+
+struct operand access_place(struct emitter *e, const struct region_insn *at,
+                            bool write, unsigned size,
+                            struct sljit_jump *also) {
+  int w = e->fast ? e->window_of[e->index] : -1;
+  if (w < 0 || e->windows[w].uses < 2)
+    return single(e, at, write, size, also);
+  to_slow(e, also);
+  int slot = WINDOW_SLOT + 8 * w;
+  if (!e->windows[w].open)
+    open_window(e, &e->windows[w], slot);
+  else if (e->cached != w)
+    sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_SP), slot);
+  e->cached = w;
+  return (struct operand){SLJIT_MEM1(SLJIT_R1), at->insn.imm};
+}
+
+void access_done(struct emitter *e) {
+  if (!e->fast)
+    resume_here(e);
 }
