@@ -122,7 +122,7 @@ export class ControlChannel {
     const got = native().receive(this.#descriptor, this.#buffer, 0, microseconds, arrived);
     this.#descriptors.push(...arrived);
     if (got === 0) throw introspectError('machineUnreachable', 'the machine closed the connection');
-    if (got > 0) this.#splitter.add(this.#buffer.subarray(0, got));
+    if (got > 0) this.#splitter.add(Buffer.from(this.#buffer.subarray(0, got)));
     return got > 0;
   }
 

@@ -13,6 +13,7 @@ import { decodeHart, type HartState } from '../telemetry/hart.js';
 import { FrameWriter } from '../wire/payload.js';
 import { ControlChannel } from './control-channel.js';
 import { KernelKeeper, type Instant } from './kernel-keeper.js';
+import { LingeringView } from './linger.js';
 import { mapMachine, type Mapping } from './mapping.js';
 
 const connectMs = 3000;
@@ -77,6 +78,7 @@ export function idleNs(hart: HartState): number {
 export class Machine {
   readonly name: string;
   readonly #path: string;
+  readonly #linger = new LingeringView((view) => this.#releaseView(view));
   #link: Promise<Link> | undefined;
   /** The last connection made, perhaps lost since. */
   #live: Link | undefined;
@@ -116,6 +118,14 @@ export class Machine {
 
   /** Fixes an instant: the hart stands still at an instruction boundary until closeView. */
   async openView(timeoutMs = viewMs): Promise<MachineView> {
+    const lingering = this.#linger.reuse();
+    if (lingering) return lingering;
+    const view = await this.#openView(timeoutMs);
+    this.#linger.opened(view);
+    return view;
+  }
+
+  async #openView(timeoutMs: number): Promise<MachineView> {
     const live = this.#live;
     if (live && !live.channel.closed) {
       try {
@@ -136,6 +146,10 @@ export class Machine {
   }
 
   closeView(view: MachineView): void {
+    this.#linger.close(view);
+  }
+
+  #releaseView(view: MachineView): void {
     try {
       view.link.channel.post(frameType.vmViewClose, new FrameWriter().u64(view.id));
     } catch {

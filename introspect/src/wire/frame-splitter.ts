@@ -24,9 +24,9 @@ export class FrameSplitter {
     this.#largest = largest;
   }
 
-  /** Adds received bytes, which are copied; call next() until it has no more. */
-  add(bytes: Uint8Array): void {
-    this.#chunks.push(Buffer.from(bytes));
+  /** Adds received bytes, which the caller leaves alone from now on; call next() until it has no more. */
+  add(bytes: Buffer): void {
+    this.#chunks.push(bytes);
     this.#bytes += bytes.length;
   }
 
@@ -41,7 +41,7 @@ export class FrameSplitter {
     if ((flags & ~optionalFlag) !== 0) throw introspectError('protocol', 'a frame has unknown flags');
     this.#needed = frameHeader.size + length;
     if (held.length < this.#needed) return undefined;
-    this.#chunks = [held.subarray(this.#needed)];
+    this.#chunks = held.length > this.#needed ? [held.subarray(this.#needed)] : [];
     this.#bytes = held.length - this.#needed;
     this.#needed = frameHeader.size;
     return {

@@ -65,14 +65,15 @@ export class PayloadReader {
 
 /** Builds one frame, header included. */
 export class FrameWriter {
-  #buffer: Buffer = Buffer.alloc(256);
+  /** Not zeroed: every byte up to #end is written. */
+  #buffer: Buffer = Buffer.allocUnsafe(128);
   #end: number = frameHeader.size;
 
   /** Where the next `size` bytes go. To be called before #buffer is looked at: it may replace it. */
   #room(size: number): number {
     const at = this.#end;
     if (at + size > this.#buffer.length) {
-      const larger = Buffer.alloc(Math.max(at + size, this.#buffer.length * 2));
+      const larger = Buffer.allocUnsafe(Math.max(at + size, this.#buffer.length * 2));
       this.#buffer.copy(larger, 0, 0, at);
       this.#buffer = larger;
     }
