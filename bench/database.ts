@@ -1,6 +1,7 @@
 /** Machines for benchmarks in the embedded server: made, driven over their control socket, and dropped again. */
 import type pg from 'pg';
 import { UserError } from '../cli/src/base/fail.js';
+import { withLock } from '../cli/src/base/lock.js';
 import { bringUp } from '../cli/src/commands/up.js';
 import { ControlClient } from '../cli/src/control/client.js';
 import { importImage } from '../cli/src/image/index.js';
@@ -71,12 +72,18 @@ async function importWorkloads(): Promise<void> {
   await importImage(clientConfig(), { name: workloadImage, kind: 'initrd', file: initrd, replace: true });
 }
 
-/** Starts a machine, waits until it takes commands, and drops it when `body` is done. */
-export async function withMachine<T>(wanted: Wanted, body: (machine: BenchMachine) => Promise<T>): Promise<T> {
-  const name = `bench-${process.pid}`;
+/** Starts a machine, waits until it takes commands, and drops it when `body` is done. One at a time in a checkout. */
+export function withMachine<T>(wanted: Wanted, body: (machine: BenchMachine) => Promise<T>): Promise<T> {
+  return withLock('bench', () => runMachine(wanted, body));
+}
+
+async function runMachine<T>(wanted: Wanted, body: (machine: BenchMachine) => Promise<T>): Promise<T> {
+  const name = 'bench';
   const shell = wanted.runs === 'shell';
   if (!shell) await importWorkloads();
   return withClient(async (client) => {
+    const { rowCount } = await client.query('select from linuxsql.machine where name = $1', [name]);
+    if (rowCount !== 0) await drop(client, name); // of a run that was killed
     await client.query(
       'select linuxsql.create_machine($1, $2, $3, base_image => $4, initrd => $5, bootargs => $6, memory_bytes => $7)',
       [
