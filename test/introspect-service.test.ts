@@ -144,17 +144,20 @@ function rawScan(client: RowClient, machine: string, relation: string, credit: n
 test('credit holds back, more credit lets go, cancel ends', async () => {
   const guest = await boot('flow');
   const client = await RowClient.connect(socket);
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 200));
   const scan = rawScan(client, 'flow', 'kernel_symbols', 2);
-  await settle();
-  expect(scan.frames.map((frame) => frame.type)).toEqual([frameType.data, frameType.data]);
+  /** The frames so far, once there are as many as wanted and no more have come for a while. */
+  const settled = async (wanted: number) => {
+    expect(await waitUntil(() => scan.frames.length >= wanted, 10_000)).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return scan.frames.map((frame) => frame.type);
+  };
+  expect(await settled(2)).toEqual([frameType.data, frameType.data]);
   scan.send(new FrameWriter().u32(3).frame(frameType.credit, scan.request));
-  await settle();
-  expect(scan.frames).toHaveLength(5);
+  expect(await settled(5)).toHaveLength(5);
   // Other requests are served meanwhile.
   expect((await client.scan('flow', 'machines')).rows.length).toBe(1);
   scan.send(new FrameWriter().frame(frameType.cancel, scan.request));
-  await settle();
+  await settled(6);
   expect(errorOf(scan.frames[5]!).sqlstate).toBe('57014');
   // The cancelled scan's view is gone: the guest runs.
   expect(await guest.shell('echo going')).toContain('going');

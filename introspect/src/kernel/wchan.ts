@@ -9,6 +9,8 @@ const mostFrames = 64;
 export class WaitChannels {
   readonly #kernel: Kernel;
   readonly #framePointers: boolean;
+  /** Some kernels take 4 from return addresses they find on the stack, so as to name the call. */
+  readonly #callOffset: number;
   readonly #text: { start: Gva; end: Gva };
   readonly #skipped: { start: Gva; end: Gva }[];
 
@@ -24,6 +26,7 @@ export class WaitChannels {
       return start !== undefined && end !== undefined ? [{ start, end }] : [];
     });
     this.#framePointers = hasFramePointers(kernel);
+    this.#callOffset = subtractsFour(kernel) ? 4 : 0;
   }
 
   of(task: Task): string | null {
@@ -51,7 +54,7 @@ export class WaitChannels {
       sp = fp;
       const record = fp - 16;
       fp = space.pointer(record);
-      pc = space.pointer(record + 8);
+      pc = space.pointer(record + 8) - this.#callOffset;
     }
     return undefined;
   }
@@ -64,7 +67,7 @@ export class WaitChannels {
     const end = task.stack + threadBytes;
     if (!(sp >= task.stack && sp < end) || (sp & 7) !== 0) return undefined;
     for (let at = sp; at < end - 8; at += 8) {
-      const pc = space.pointer(at);
+      const pc = space.pointer(at) - this.#callOffset;
       if (this.#isText(pc) && this.#counts(pc)) return pc;
     }
     return undefined;
@@ -81,12 +84,40 @@ function hasFramePointers(kernel: Kernel): boolean {
 }
 
 function setsFramePointer(kernel: Kernel, start: Gva): boolean {
+  // c.addi4spn x8: funct3 000, quadrant 0, rd' 000. addi x8, x2: opcode 0x13.
+  return hasInstruction(
+    kernel,
+    start,
+    48,
+    (insn) => (insn & 0xe01f) === 0 && insn !== 0,
+    (insn) => (insn & 0xfffff) === 0x10413,
+  );
+}
+
+/** Whether walk_stackframe() holds `addi rd, rs, -4`. */
+function subtractsFour(kernel: Kernel): boolean {
+  const [walker] = kernel.symbols.named('walk_stackframe');
+  if (walker === undefined) return false;
+  const length = Math.min(kernel.symbols.size(walker) ?? 0, 1024);
+  // c.addi: funct3 000, quadrant 1, immediate 111100. addi: funct3 000, opcode 0x13.
+  return hasInstruction(
+    kernel,
+    kernel.symbols.address(walker),
+    length,
+    (insn) => (insn & 0xf07f) === 0x1071,
+    (insn) => (insn & 0x707f) === 0x13 && insn >>> 20 === 0xffc,
+  );
+}
+
+type Match = (insn: number) => boolean;
+
+/** Whether one of the instructions in [start, start + length) matches; short is asked for compressed ones. */
+function hasInstruction(kernel: Kernel, start: Gva, length: number, short: Match, long: Match): boolean {
   const { space } = kernel;
-  for (let at = start; at < start + 48;) {
+  for (let at = start; at + 2 <= start + length;) {
     const low = space.u16(at);
     const compressed = (low & 3) !== 3;
-    // c.addi4spn x8: funct3 000, quadrant 0, rd' 000. addi x8, x2: opcode 0x13.
-    if (compressed ? (low & 0xe01f) === 0 && low !== 0 : (space.u32(at) & 0xfffff) === 0x10413) return true;
+    if (compressed ? short(low) : long(space.u32(at))) return true;
     at += compressed ? 2 : 4;
   }
   return false;
