@@ -1,5 +1,5 @@
 /** Rows and round trips through the foreign tables, beside postgres_fdw over the same server and plain tables. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { postgresBin } from '../cli/src/base/paths.js';
@@ -9,7 +9,7 @@ import { place } from '../cli/src/base/place.js';
 import { databaseName, withClient } from '../cli/src/server/session.js';
 import { prompt } from './boot.js';
 import { prepareServer, withMachine } from './database.js';
-import { alternate, type Competitor } from './measure.js';
+import { alternate, median, type Competitor } from './measure.js';
 import type { Result } from './report.js';
 
 const rows = 100_000;
@@ -38,26 +38,34 @@ async function dropPeers(client: pg.Client): Promise<void> {
   await client.query('drop schema if exists bench, bench_remote cascade; drop server if exists bench_loop cascade');
 }
 
-/** Million rows a second of the executor's own time, without sending them to the client. */
+const scansPerSample = 9;
+
+/** Million rows a second of the executor's own time, without sending them to the client: the median of a few scans. */
 async function scanRate(client: pg.Client, query: string): Promise<number> {
-  const { rows: plans } = await client.query<{
-    'QUERY PLAN': [{ Plan: { 'Actual Rows': number }; 'Execution Time': number }];
-  }>(`explain (analyze, timing off, costs off, format json) ${query}`);
-  const [plan] = plans[0]?.['QUERY PLAN'] ?? [];
-  if (plan === undefined) throw new Error('explain gave no plan');
-  return plan.Plan['Actual Rows'] / plan['Execution Time'] / 1000;
+  const rates: number[] = [];
+  for (let scan = 0; scan < scansPerSample; scan++) {
+    const { rows: plans } = await client.query<{
+      'QUERY PLAN': [{ Plan: { 'Actual Rows': number }; 'Execution Time': number }];
+    }>(`explain (analyze, timing off, costs off, format json) ${query}`);
+    const [plan] = plans[0]?.['QUERY PLAN'] ?? [];
+    if (plan === undefined) throw new Error('explain gave no plan');
+    rates.push(plan.Plan['Actual Rows'] / plan['Execution Time'] / 1000);
+  }
+  return median(rates);
 }
 
-/** Mean microseconds of one prepared statement over a Unix socket, by pgbench. */
+/** Median microseconds of one prepared statement over a Unix socket, by pgbench's log of its transactions. */
 async function latency(folder: string, query: string, machine: string): Promise<number> {
   const script = join(folder, 'query.sql');
   writeFileSync(script, `${query};\n`);
   const env = { ...libpqEnvironment(), PGOPTIONS: `-c linuxsql.machine=${machine}` };
-  const args = ['-n', '-c', '1', '-M', 'prepared', '-t', '3000', '-f', script];
-  const { stdout } = await mustRun('pgbench', join(postgresBin, 'pgbench'), args, { env, timeoutMs: 120_000 });
-  const perSecond = Number(/tps = ([0-9.]+) \(without initial/.exec(stdout)?.[1]);
-  if (!(perSecond > 0)) throw new Error(`pgbench said: ${stdout}`);
-  return 1e6 / perSecond;
+  const logs = mkdtempSync(join(folder, 'log-'));
+  const args = ['-n', '-c', '1', '-M', 'prepared', '-t', '3000', '-l', '--log-prefix', join(logs, 'log'), '-f', script];
+  await mustRun('pgbench', join(postgresBin, 'pgbench'), args, { env, timeoutMs: 120_000 });
+  const lines = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), 'utf8').trim().split('\n'));
+  const times = lines.map((line) => Number(line.split(' ')[2])).filter((time) => time > 0);
+  if (times.length < 2000) throw new Error(`pgbench logged ${times.length} transactions`);
+  return median(times);
 }
 
 async function measure(
