@@ -28,6 +28,11 @@ interface Status {
 const status = async (): Promise<Status> => JSON.parse((await linuxsql(['status', '--json'])).stdout) as Status;
 const serverPid = async (): Promise<number> => Number(/process (\d+)/.exec((await status()).server)?.[1]);
 
+async function upAgain(): Promise<void> {
+  const { code, stderr } = await linuxsql(['up']);
+  expect(code, stderr).toBe(0);
+}
+
 async function bootToPrompt(): Promise<void> {
   await query("select vm_start('vm1', true)");
   expect(await query("select stopped_by from vm_step_until('console:linuxsql:~# ')")).toBe('console');
@@ -64,7 +69,7 @@ test('after kill -9 of the server, up starts it again and finds the machine runn
   process.kill(pid, 'SIGKILL');
   expect(await waitUntil(() => !isAlive(pid), 10_000)).toBe(true);
   expect((await status()).server).toBe('stopped');
-  expect((await linuxsql(['up'])).code).toBe(0);
+  await upAgain();
   // Until its daemon has found the new server it says that it waits.
   await expect.poll(() => query('select state from vm_list()'), { timeout: 30_000 }).toBe('running');
 });
@@ -77,7 +82,7 @@ test('down leaves no process behind, and what the guest flushed is there after t
   expect(down.code).toBe(0);
   expect(daemonsOf(folder)).toEqual([]);
   expect(await status()).toMatchObject({ server: 'stopped', introspect: 'not running' });
-  expect((await linuxsql(['up'])).code).toBe(0);
+  await upAgain();
   await bootToPrompt();
   expect((await linuxsql(['console', 'vm1'], 'cat /root/kept\n')).stdout).toContain('\nkept');
 });

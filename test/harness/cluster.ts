@@ -201,6 +201,7 @@ export class OwnCluster {
     if (!(await waitUntil(() => !isAlive(pid), 10_000, 5))) throw new Error(`process ${pid} does not die`);
   }
 
+  /** Ends the server first, so that nothing is started again, then the daemons it has started. */
   async remove(): Promise<void> {
     await stopPostmaster(this.cluster, 'immediate');
     await endDaemons(this.folder);
