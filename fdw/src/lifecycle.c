@@ -65,8 +65,9 @@ Datum linuxsql_vm_start(PG_FUNCTION_ARGS) {
                     errhint("Raise max_worker_processes, or put linuxsql into shared_preload_libraries.")));
   }
   if (known)
-    (void)with_machine(paused ? "update linuxsql.machine set desired = 'paused' where name = $1"
-                              : "update linuxsql.machine set desired = 'running' where name = $1",
+    (void)with_machine(paused
+                           ? "update linuxsql.machine set desired = 'paused', ended = null where name = $1"
+                           : "update linuxsql.machine set desired = 'running', ended = null where name = $1",
                        machine);
   PG_RETURN_TEXT_P(cstring_to_text(paused ? "paused" : "running"));
 }
@@ -93,33 +94,43 @@ static void await_end(struct client *client, const char *machine, TimestampTz de
   }
 }
 
+/* False if no daemon answers. */
+static bool tell_to_stop(const char *machine, uint32_t mode, TimestampTz deadline) {
+  struct client *client = control_connect(machine, true);
+
+  if (client == NULL) return false;
+  (void)control_state(client, FRAME_TYPE_VM_STOP, (char *)&mode, sizeof mode);
+  await_end(client, machine, deadline);
+  client_discard(client);
+  return true;
+}
+
 PG_FUNCTION_INFO_V1(linuxsql_vm_stop);
 Datum linuxsql_vm_stop(PG_FUNCTION_ARGS) {
   char *machine = machine_argument(fcinfo);
   uint32_t mode = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1) ? STOP_MODE_FORCE : STOP_MODE_FLUSH;
   bool known = is_in_catalogue(machine);
   TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), option_start_timeout);
-  struct client *client;
+  bool told;
 
   if (known)
     (void)with_machine(psprintf("select pg_catalog.pg_advisory_xact_lock(%d, (id & 2147483647)::integer) "
                                 "from linuxsql.machine where name = $1",
                                 SUPERVISOR_STOP_CLASS),
                        machine);
-  client = control_connect(machine, true);
-  if (client != NULL) {
-    (void)control_state(client, FRAME_TYPE_VM_STOP, (char *)&mode, sizeof mode);
-    await_end(client, machine, deadline);
-    client_discard(client);
-  } else if (!known)
+  told = tell_to_stop(machine, mode, deadline);
+  if (!told && !known)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("machine \"%s\" does not exist", machine),
                     errhint("Machines are listed by vm_list().")));
   if (!known) PG_RETURN_TEXT_P(cstring_to_text("stopped"));
-  /* the server has noticed the end of the daemon when its lock is free */
+  /* The server has noticed the end of the daemon when its lock is free. One that is just starting holds the
+   * lock before it listens. */
   while (!with_machine("select pg_catalog.pg_try_advisory_xact_lock(linuxsql.machine_lock_key(id)) "
                        "from linuxsql.machine where name = $1",
-                       machine))
+                       machine)) {
+    if (!told) told = tell_to_stop(machine, mode, deadline);
     nap(deadline, machine);
+  }
   (void)with_machine("update linuxsql.machine set desired = 'stopped' where name = $1", machine);
   PG_RETURN_TEXT_P(cstring_to_text("stopped"));
 }

@@ -58,7 +58,10 @@ static bool look_at_child(struct process *process) {
                          ended == process->pid ? WEXITSTATUS(status) : -1)));
   process->pid = 0;
   process->ours = false;
-  delay_next_start(process);
+  if (process->ended_well) /* it was told to, which is no failure */
+    process->failures = 0;
+  else
+    delay_next_start(process);
   return false;
 }
 

@@ -18,7 +18,7 @@ struct process {
   TimestampTz started, next_start;
 };
 
-/* Does it run? Logs when it is found to have ended; an end delays the next start. */
+/* Does it run? Logs when it is found to have ended; an end delays the next start, unless its status was 0. */
 extern bool process_look(struct process *process);
 /* Whether the delay after failures is over. */
 extern bool process_may_start(const struct process *process);

@@ -110,14 +110,16 @@ static struct process *machine_process(const char *machine) {
   return process;
 }
 
-/* A daemon that ended well was told to, or its guest powered off: it is not wanted any more. */
-static void settle(const char *machine) {
+/* A daemon that ended well was told to, or its guest powered off: it is not wanted any more. False if
+ * vm_start, which clears `ended`, has been called since. */
+static bool settle(const char *machine) {
   Oid types[] = {TEXTOID};
   Datum values[] = {CStringGetTextDatum(machine)};
 
-  SPI_execute_with_args(
-      "update linuxsql.machine set desired = 'stopped' where name = $1 and desired <> 'stopped'", 1, types,
-      values, NULL, false, 0);
+  SPI_execute_with_args("update linuxsql.machine set desired = 'stopped' "
+                        "where name = $1 and desired <> 'stopped' and ended is not null",
+                        1, types, values, NULL, false, 0);
+  return SPI_processed > 0;
 }
 
 static void start_machine(struct process *process, const struct wish *wish) {
@@ -196,9 +198,8 @@ static void choose_starts(void *argument) {
     struct process *process = machine_process(wish->machine);
 
     if (process_look(process)) continue;
-    if (process->ended_well)
-      settle(wish->machine);
-    else if (process_may_start(process) && lock_is_free(wish->machine))
+    if (!(process->ended_well && settle(wish->machine)) && process_may_start(process) &&
+        lock_is_free(wish->machine))
       choose(argument, wish);
     process->ended_well = false;
   }
