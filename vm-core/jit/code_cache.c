@@ -8,21 +8,14 @@
 bool code_cache_init(struct code_cache *cache, size_t size, size_t fixed) {
   memset(cache, 0, sizeof *cache);
   int fd = memfd_create("linuxsql-jit", MFD_CLOEXEC);
-  if (fd < 0)
-    return false;
+  if (fd < 0) return false;
   bool sized = ftruncate(fd, (off_t)size) == 0;
-  uint8_t *write =
-      sized ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-            : MAP_FAILED;
-  uint8_t *exec =
-      sized ? mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0)
-            : MAP_FAILED;
+  uint8_t *write = sized ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+  uint8_t *exec = sized ? mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
   close(fd);
   if (write == MAP_FAILED || exec == MAP_FAILED) {
-    if (write != MAP_FAILED)
-      munmap(write, size);
-    if (exec != MAP_FAILED)
-      munmap(exec, size);
+    if (write != MAP_FAILED) munmap(write, size);
+    if (exec != MAP_FAILED) munmap(exec, size);
     return false;
   }
   cache->base = write;
@@ -36,8 +29,7 @@ bool code_cache_init(struct code_cache *cache, size_t size, size_t fixed) {
 }
 
 static void free_regions(struct code_segment *segment) {
-  for (struct code_region *region = segment->regions, *next; region;
-       region = next) {
+  for (struct code_region *region = segment->regions, *next; region; region = next) {
     next = region->next;
     free(region->sides);
     free(region);
@@ -47,38 +39,31 @@ static void free_regions(struct code_segment *segment) {
 }
 
 void code_cache_clear(struct code_cache *cache) {
-  for (unsigned i = 0; i < CODE_SEGMENTS; i++)
-    free_regions(&cache->segments[i]);
+  for (unsigned i = 0; i < CODE_SEGMENTS; i++) free_regions(&cache->segments[i]);
 }
 
 void code_cache_destroy(struct code_cache *cache) {
-  if (!cache->base)
-    return;
+  if (!cache->base) return;
   code_cache_clear(cache);
   munmap(cache->base, cache->size);
   munmap(cache->base + cache->to_exec, cache->size);
   memset(cache, 0, sizeof *cache);
 }
 
-struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes,
-                                     code_evict *evict, void *opaque) {
+struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, code_evict *evict,
+                                     void *opaque) {
   struct code_segment *segment = &cache->segments[cache->current];
-  if (bytes > cache->segment_size)
-    return NULL;
-  if (cache->segment_size - segment->used >= bytes)
-    return segment;
+  if (bytes > cache->segment_size) return NULL;
+  if (cache->segment_size - segment->used >= bytes) return segment;
   cache->current = (cache->current + 1) % CODE_SEGMENTS;
   segment = &cache->segments[cache->current];
-  for (struct code_region *region = segment->regions; region;
-       region = region->next)
+  for (struct code_region *region = segment->regions; region; region = region->next)
     evict(opaque, region, segment);
   free_regions(segment);
   return segment;
 }
 
-bool code_in_segment(const struct code_cache *cache,
-                     const struct code_segment *segment, const void *native) {
+bool code_in_segment(const struct code_cache *cache, const struct code_segment *segment, const void *native) {
   const uint8_t *start = segment->start + cache->to_exec;
-  return (const uint8_t *)native >= start &&
-         (const uint8_t *)native < start + cache->segment_size;
+  return (const uint8_t *)native >= start && (const uint8_t *)native < start + cache->segment_size;
 }

@@ -39,16 +39,13 @@ void code_cache_destroy(struct code_cache *cache);
 /* Room for at least `bytes` in the current segment. When that is full the next
  * one is made empty by `evict(opaque, region, segment)` for each of its
  * regions. NULL: more than a segment. */
-typedef void code_evict(void *opaque, const struct code_region *region,
-                        const struct code_segment *segment);
-struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes,
-                                     code_evict *evict, void *opaque);
+typedef void code_evict(void *opaque, const struct code_region *region, const struct code_segment *segment);
+struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, code_evict *evict, void *opaque);
 
 /* Free every region's memory without telling anyone. */
 void code_cache_clear(struct code_cache *cache);
 
 /* True when an executable address lies in the segment. */
-bool code_in_segment(const struct code_cache *cache,
-                     const struct code_segment *segment, const void *native);
+bool code_in_segment(const struct code_cache *cache, const struct code_segment *segment, const void *native);
 
 #endif

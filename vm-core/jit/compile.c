@@ -9,30 +9,24 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
     exit_with_op(e, side_op(e, at));
     return;
   }
-  if (lower_integer(e, at) || lower_memory(e, at))
-    return;
-  if (last && lower_jump(e, at))
-    return;
+  if (lower_integer(e, at) || lower_memory(e, at)) return;
+  e->cached = -1;
+  if (last && lower_jump(e, at)) return;
   if (last && e->node->ends) {
     exit_with_op(e, side_op(e, at));
     return;
   }
-  if (lower_multiply(e, at) || lower_bits(e, at) || lower_float(e, at))
-    return;
+  if (lower_multiply(e, at) || lower_bits(e, at) || lower_float(e, at)) return;
   call_op(e, side_op(e, at));
 }
 
-static void lower_rest(struct emitter *e, unsigned from,
-                       struct sljit_label **labels) {
+static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **labels) {
   const struct region_node *node = e->node;
   for (e->index = from; e->index < node->count; e->index++) {
-    if (labels)
-      labels[e->index] = sljit_emit_label(e->c);
-    lower(e, &e->region->insns[node->insn[e->index]],
-          e->index + 1 == node->count);
+    if (labels) labels[e->index] = sljit_emit_label(e->c);
+    lower(e, &e->region->insns[node->insn[e->index]], e->index + 1 == node->count);
   }
-  if (!node->ends)
-    exit_at_end(e, node->next);
+  if (!node->ends) exit_at_end(e, node->next);
 }
 
 static void lower_node(struct emitter *e, unsigned index) {
@@ -43,12 +37,10 @@ static void lower_node(struct emitter *e, unsigned index) {
   e->cached = -1;
   windows_plan(e);
   e->label[index] = sljit_emit_label(e->c);
-  sljit_emit_op2(e->c, SLJIT_SUB | SLJIT_SET_SIG_LESS, HOST_BUDGET, 0,
-                 HOST_BUDGET, 0, SLJIT_IMM, node->count);
+  sljit_emit_op2(e->c, SLJIT_SUB | SLJIT_SET_SIG_LESS, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM,
+                 node->count);
   e->cold[e->cold_count++] =
-      (struct cold){.kind = COLD_BUDGET,
-                    .from = sljit_emit_jump(e->c, SLJIT_SIG_LESS),
-                    .node = node};
+      (struct cold){.kind = COLD_BUDGET, .from = sljit_emit_jump(e->c, SLJIT_SIG_LESS), .node = node};
   lower_rest(e, 0, NULL);
 }
 
@@ -82,29 +74,24 @@ static void entries(struct emitter *e) {
 
 static void lower_region(struct emitter *e) {
   sljit_set_context(e->c, HOST_ENTER);
-  for (unsigned i = 0; i < e->region->node_count; i++)
-    lower_node(e, i);
+  for (unsigned i = 0; i < e->region->node_count; i++) lower_node(e, i);
   lower_slow(e);
-  for (unsigned i = 0; i < e->jump_count; i++)
-    sljit_set_label(e->jumps[i].jump, e->label[e->jumps[i].node]);
+  for (unsigned i = 0; i < e->jump_count; i++) sljit_set_label(e->jumps[i].jump, e->label[e->jumps[i].node]);
   cold_code(e);
   entries(e);
 }
 
-static void unlink_entry(void *opaque, const struct code_region *region,
-                         const struct code_segment *segment) {
+static void unlink_entry(void *opaque, const struct code_region *region, const struct code_segment *segment) {
   struct jit *jit = opaque;
   struct code_page *page = region->page;
   jit->counters.evictions++;
   for (unsigned i = 0; i < region->entry_count; i++) {
     unsigned slot = region->entry[i] >> 1;
-    if (page->native == jit->no_native ||
-        !code_in_segment(&jit->cache, segment, page->native[slot]))
+    if (page->native == jit->no_native || !code_in_segment(&jit->cache, segment, page->native[slot]))
       continue;
     page->native[slot] = (void *)jit->stubs.miss;
     struct block *block = (struct block *)(uintptr_t)page->slot[slot];
-    if (!block || block->ops->fn != jit_op_native)
-      continue;
+    if (!block || block->ops->fn != jit_op_native) continue;
     block->ops->fn = jit_op_hot;
     block->ops->imm = jit->store->translator.hot_after;
   }
@@ -120,31 +107,24 @@ static void publish(struct emitter *e, struct code_region *made) {
     page->native[slot] = (void *)sljit_get_label_addr(e->entry[i]);
     made->entry[made->entry_count++] = node->offset;
     struct block *block = (struct block *)(uintptr_t)page->slot[slot];
-    if (block && block->ops->fn == jit_op_hot)
-      block->ops->fn = jit_op_native;
+    if (block && block->ops->fn == jit_op_hot) block->ops->fn = jit_op_native;
   }
 }
 
 static struct code_region *region_new(const struct emitter *e) {
-  struct code_region *made =
-      calloc(1, sizeof *made + e->region->node_count * sizeof *made->entry);
-  if (made)
-    *made = (struct code_region){.page = e->page, .sides = e->sides};
+  struct code_region *made = calloc(1, sizeof *made + e->region->node_count * sizeof *made->entry);
+  if (made) *made = (struct code_region){.page = e->page, .sides = e->sides};
   return made;
 }
 
 static bool generate(struct emitter *e) {
   struct jit *jit = e->jit;
-  if (sljit_get_compiler_error(e->c))
-    return false;
+  if (sljit_get_compiler_error(e->c)) return false;
   size_t bytes = e->c->size + 64;
-  struct code_segment *segment =
-      code_cache_room(&jit->cache, bytes, unlink_entry, jit);
+  struct code_segment *segment = code_cache_room(&jit->cache, bytes, unlink_entry, jit);
   struct code_region *made = segment ? region_new(e) : NULL;
-  if (!made)
-    return false;
-  struct sljit_generate_code_buffer buffer = {segment->start + segment->used,
-                                              bytes, jit->cache.to_exec};
+  if (!made) return false;
+  struct sljit_generate_code_buffer buffer = {segment->start + segment->used, bytes, jit->cache.to_exec};
   if (!sljit_generate_code(e->c, SLJIT_GENERATE_CODE_BUFFER, &buffer)) {
     free(made);
     return false;
@@ -161,11 +141,9 @@ static bool generate(struct emitter *e) {
 
 /* The page's own table of entries. */
 static bool page_table(struct jit *jit, struct code_page *page) {
-  if (page->native != jit->no_native)
-    return true;
+  if (page->native != jit->no_native) return true;
   void **table = malloc(sizeof jit->no_native);
-  if (!table)
-    return false;
+  if (!table) return false;
   memcpy(table, jit->no_native, sizeof jit->no_native);
   page->native = table;
   return true;
@@ -174,8 +152,7 @@ static bool page_table(struct jit *jit, struct code_page *page) {
 bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
   struct emitter *e = calloc(1, sizeof *e);
   const uint8_t *bytes = block_page_bytes(jit->store, page);
-  bool ok = e && page_table(jit, page) &&
-            region_discover(jit->region, jit->store, bytes, offset);
+  bool ok = e && page_table(jit, page) && region_discover(jit->region, jit->store, bytes, offset);
   if (ok) {
     e->jit = jit;
     e->region = jit->region;
@@ -189,12 +166,9 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
     lower_region(e);
     ok = generate(e);
   }
-  if (!ok)
-    jit->counters.failures++;
-  if (e && e->c)
-    sljit_free_compiler(e->c);
-  if (e && !ok)
-    free(e->sides);
+  if (!ok) jit->counters.failures++;
+  if (e && e->c) sljit_free_compiler(e->c);
+  if (e && !ok) free(e->sides);
   free(e);
   return ok;
 }

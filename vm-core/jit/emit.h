@@ -19,18 +19,16 @@
 #define HOST_X86 1
 #else
 #define HOST_X86 0
-#define HOST_T2 SLJIT_R2
+#define HOST_T2  SLJIT_R2
 #endif
 
 /* FR0 and FR1 are free between instructions. */
-#define HOST_FLOATS SLJIT_NUMBER_OF_SCRATCH_FLOAT_REGISTERS
-#define HOST_HART SLJIT_S0
-#define HOST_BUDGET SLJIT_S1
-#define HART(member)                                                           \
-  SLJIT_MEM1(HOST_HART), (sljit_sw)offsetof(struct hart, member)
-#define HOST_ENTER                                                             \
-  0, SLJIT_ARGS2(W, W, W),                                                     \
-      SLJIT_NUMBER_OF_SCRATCH_REGISTERS | SLJIT_ENTER_FLOAT(HOST_FLOATS),      \
+#define HOST_FLOATS  SLJIT_NUMBER_OF_SCRATCH_FLOAT_REGISTERS
+#define HOST_HART    SLJIT_S0
+#define HOST_BUDGET  SLJIT_S1
+#define HART(member) SLJIT_MEM1(HOST_HART), (sljit_sw)offsetof(struct hart, member)
+#define HOST_ENTER                                                                                           \
+  0, SLJIT_ARGS2(W, W, W), SLJIT_NUMBER_OF_SCRATCH_REGISTERS | SLJIT_ENTER_FLOAT(HOST_FLOATS),               \
       SLJIT_NUMBER_OF_SAVED_REGISTERS, LOCAL_BYTES
 
 enum { CORE_REGS = 5 };
@@ -62,8 +60,8 @@ struct operand {
 
 enum cold_kind {
   COLD_BUDGET, /* the node does not fit into the budget */
-  COLD_OP, /* the op function does what the inline code could not; then resume
-            */
+  COLD_OP,     /* the op function does what the inline code could not; then resume
+                */
 };
 
 struct cold {
@@ -91,11 +89,7 @@ struct window {
   int32_t first, last; /* offsets from base: of the first byte, of the last */
 };
 
-enum {
-  WINDOWS_MAX = 12,
-  WINDOW_SLOT = 16,
-  LOCAL_BYTES = WINDOW_SLOT + 8 * WINDOWS_MAX
-};
+enum { WINDOWS_MAX = 12, WINDOW_SLOT = 16, LOCAL_BYTES = WINDOW_SLOT + 8 * WINDOWS_MAX };
 
 /* A probe of the fast code of a node that failed: the slow code goes on at that
  * instruction. */
@@ -111,11 +105,11 @@ struct emitter {
   struct code_page *page;
   const struct region_node *node; /* being lowered */
   unsigned node_index, index;     /* of the node, of the instruction in it */
-  sljit_s32 host[32];       /* guest register to host register, 0: in memory */
-  sljit_s32 fhost[32];      /* the same for f registers */
-  uint32_t extras, written; /* guest registers of the region; those it writes */
-  bool uses_f;              /* any f register is in a host register */
-  uint32_t fwritten;        /* f registers it writes */
+  sljit_s32 host[32];             /* guest register to host register, 0: in memory */
+  sljit_s32 fhost[32];            /* the same for f registers */
+  uint32_t extras, written;       /* guest registers of the region; those it writes */
+  bool uses_f;                    /* any f register is in a host register */
+  uint32_t fwritten;              /* f registers it writes */
   struct op *sides;
   unsigned side_count, cold_count, jump_count, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
@@ -153,15 +147,14 @@ bool lower_jump(struct emitter *e, const struct region_insn *at);
 
 /* The slow way of the present instruction begins where `from` (and `also`)
  * jump; it ends at resume_here. */
-void cold_op(struct emitter *e, struct sljit_jump *from,
-             struct sljit_jump *also, const struct op *side);
+void cold_op(struct emitter *e, struct sljit_jump *from, struct sljit_jump *also, const struct op *side);
 void resume_here(struct emitter *e);
 
 /* jit/probe.c: where the present load or store (rs1 + imm, `size` bytes) is in
  * host memory; uses R0 and R1. `also`: NULL or another reason to take the slow
  * way. */
-struct operand access_place(struct emitter *e, const struct region_insn *at,
-                            bool write, unsigned size, struct sljit_jump *also);
+struct operand access_place(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
+                            struct sljit_jump *also);
 /* At the end of an access. */
 void access_done(struct emitter *e);
 
@@ -170,9 +163,7 @@ void windows_plan(struct emitter *e);
 
 /* jit/exits.c: leaving a node. */
 void exit_to_offset(struct emitter *e, int64_t offset);
-void exit_at_end(
-    struct emitter *e,
-    int64_t offset); /* the last thing of a node: the next node follows */
+void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
 void exit_to_address(struct emitter *e);
 void exit_with_op(struct emitter *e, const struct op *side);
 void call_op(struct emitter *e, const struct op *side);
@@ -193,50 +184,39 @@ const struct block *jit_op_native(struct hart *hart, const struct op *op);
 bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset);
 
 static inline struct operand reg(sljit_s32 r) { return (struct operand){r, 0}; }
-static inline struct operand imm(int64_t value) {
-  return (struct operand){SLJIT_IMM, value};
-}
+static inline struct operand imm(int64_t value) { return (struct operand){SLJIT_IMM, value}; }
 
 /* Guest register as operand. x0 reads as zero; nothing may be written to it. */
 static inline struct operand guest(const struct emitter *e, unsigned x) {
-  if (!x)
-    return imm(0);
-  if (e->host[x])
-    return reg(e->host[x]);
-  return (struct operand){SLJIT_MEM1(HOST_HART),
-                          (sljit_sw)(offsetof(struct hart, x) + 8 * x)};
+  if (!x) return imm(0);
+  if (e->host[x]) return reg(e->host[x]);
+  return (struct operand){SLJIT_MEM1(HOST_HART), (sljit_sw)(offsetof(struct hart, x) + 8 * x)};
 }
 
 static inline struct operand guest_f(const struct emitter *e, unsigned f) {
-  if (e->fhost[f])
-    return reg(e->fhost[f]);
-  return (struct operand){SLJIT_MEM1(HOST_HART),
-                          (sljit_sw)(offsetof(struct hart, f) + 8 * f)};
+  if (e->fhost[f]) return reg(e->fhost[f]);
+  return (struct operand){SLJIT_MEM1(HOST_HART), (sljit_sw)(offsetof(struct hart, f) + 8 * f)};
 }
 
 /* A register that holds x, or `temp` after loading it. */
-static inline sljit_s32 in_register(struct emitter *e, unsigned x,
-                                    sljit_s32 temp) {
+static inline sljit_s32 in_register(struct emitter *e, unsigned x, sljit_s32 temp) {
   struct operand from = guest(e, x);
-  if (x && e->host[x])
-    return e->host[x];
+  if (x && e->host[x]) return e->host[x];
   sljit_emit_op1(e->c, SLJIT_MOV, temp, 0, from.r, from.w);
   return temp;
 }
 
-static inline void op1(struct emitter *e, sljit_s32 op, struct operand d,
-                       struct operand a) {
+static inline void op1(struct emitter *e, sljit_s32 op, struct operand d, struct operand a) {
   sljit_emit_op1(e->c, op, d.r, d.w, a.r, a.w);
 }
-static inline void op2(struct emitter *e, sljit_s32 op, struct operand d,
-                       struct operand a, struct operand b) {
+static inline void op2(struct emitter *e, sljit_s32 op, struct operand d, struct operand a,
+                       struct operand b) {
   sljit_emit_op2(e->c, op, d.r, d.w, a.r, a.w, b.r, b.w);
 }
 
 /* rd = move(from), where the move may narrow: to memory it would store only as
  * many bytes. */
-static inline void set_guest(struct emitter *e, unsigned rd, sljit_s32 move,
-                             struct operand from) {
+static inline void set_guest(struct emitter *e, unsigned rd, sljit_s32 move, struct operand from) {
   if (e->host[rd]) {
     op1(e, move, reg(e->host[rd]), from);
     return;
@@ -245,8 +225,8 @@ static inline void set_guest(struct emitter *e, unsigned rd, sljit_s32 move,
   op1(e, SLJIT_MOV, guest(e, rd), reg(SLJIT_R0));
 }
 
-static inline struct sljit_jump *branch(struct emitter *e, sljit_s32 type,
-                                        struct operand a, struct operand b) {
+static inline struct sljit_jump *branch(struct emitter *e, sljit_s32 type, struct operand a,
+                                        struct operand b) {
   return sljit_emit_cmp(e->c, type, a.r, a.w, b.r, b.w);
 }
 static inline void here(struct emitter *e, struct sljit_jump *jump) {

@@ -11,29 +11,20 @@ static void jump_fixed(struct emitter *e, sljit_uw address) {
 /* R0: virtual address. The code TLB knows its page, the page where its machine
  * code is. */
 void exit_to_address(struct emitter *e) {
-  enum {
-    CODE = offsetof(struct tlb_set, code),
-    PAGE = CODE + offsetof(struct tlb_code_entry, page)
-  };
+  enum { CODE = offsetof(struct tlb_set, code), PAGE = CODE + offsetof(struct tlb_code_entry, page) };
   struct sljit_compiler *c = e->c;
   registers_store(e, false);
-  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM,
-                 PAGE_SHIFT - 4);
-  sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM,
-                 (TLB_SIZE - 1) << 4);
+  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, PAGE_SHIFT - 4);
+  sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, (TLB_SIZE - 1) << 4);
   sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_exec));
-  sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1),
-                 CODE);
-  struct sljit_jump *other =
-      sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE);
+  sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
+  struct sljit_jump *other = sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE);
   sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_MEM1(SLJIT_R1), CODE);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), PAGE);
-  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1),
-                 offsetof(struct code_page, native));
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), offsetof(struct code_page, native));
   sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM2(SLJIT_R1, SLJIT_R0), 2);
   sljit_set_label(other, sljit_emit_label(c));
-  sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1),
-                 CODE);
+  sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
   jump_fixed(e, e->jit->stubs.pc);
 }
 
@@ -43,15 +34,13 @@ void exit_to_offset(struct emitter *e, int64_t offset) {
   struct sljit_compiler *c = e->c;
   int node = region_node_at(e->region, offset);
   if (node >= 0) {
-    e->jumps[e->jump_count++] =
-        (struct node_jump){sljit_emit_jump(c, SLJIT_JUMP), (unsigned)node};
+    e->jumps[e->jump_count++] = (struct node_jump){sljit_emit_jump(c, SLJIT_JUMP), (unsigned)node};
     return;
   }
   if (offset >= 0 && offset < PAGE_SIZE) {
     registers_store(e, false);
     sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, offset);
-    sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM0(),
-                     (sljit_sw)&e->page->native[offset >> 1]);
+    sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM0(), (sljit_sw)&e->page->native[offset >> 1]);
     return;
   }
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HART(code_page));
@@ -60,8 +49,7 @@ void exit_to_offset(struct emitter *e, int64_t offset) {
 }
 
 void exit_at_end(struct emitter *e, int64_t offset) {
-  if (region_node_at(e->region, offset) != (int)e->node_index + 1 || !e->fast)
-    exit_to_offset(e, offset);
+  if (region_node_at(e->region, offset) != (int)e->node_index + 1 || !e->fast) exit_to_offset(e, offset);
 }
 
 void exit_with_op(struct emitter *e, const struct op *side) {
@@ -79,44 +67,38 @@ void call_op(struct emitter *e, const struct op *side) {
  * to go on. */
 static void call_stub(struct emitter *e) {
   struct sljit_compiler *c = e->c;
-  if (!e->call_count)
-    return;
+  if (!e->call_count) return;
   struct sljit_label *label = sljit_emit_label(c);
-  for (unsigned i = 0; i < e->call_count; i++)
-    sljit_set_label(e->calls[i], label);
+  for (unsigned i = 0; i < e->call_count; i++) sljit_set_label(e->calls[i], label);
   sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
   registers_store(e, true);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
-  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_MEM1(SLJIT_R1),
-                   offsetof(struct op, fn));
-  struct sljit_jump *left = sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0,
-                                           SLJIT_IMM, (sljit_sw)&jit_continue);
+  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_MEM1(SLJIT_R1), offsetof(struct op, fn));
+  struct sljit_jump *left =
+      sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_continue);
   registers_load(e, true);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   sljit_set_label(left, sljit_emit_label(c));
   jump_fixed(e, e->jit->stubs.null);
 }
 
-void cold_op(struct emitter *e, struct sljit_jump *from,
-             struct sljit_jump *also, const struct op *side) {
-  e->cold[e->cold_count++] =
-      (struct cold){.kind = COLD_OP, .from = from, .also = also, .side = side};
+void cold_op(struct emitter *e, struct sljit_jump *from, struct sljit_jump *also, const struct op *side) {
+  e->cold[e->cold_count++] = (struct cold){.kind = COLD_OP, .from = from, .also = also, .side = side};
 }
 
 void resume_here(struct emitter *e) {
   e->cold[e->cold_count - 1].resume = sljit_emit_label(e->c);
+  e->cached = -1;
 }
 
 static void cold_piece(struct emitter *e, struct cold *cold) {
   struct sljit_compiler *c = e->c;
   struct sljit_label *label = sljit_emit_label(c);
   sljit_set_label(cold->from, label);
-  if (cold->also)
-    sljit_set_label(cold->also, label);
+  if (cold->also) sljit_set_label(cold->also, label);
   if (cold->kind == COLD_BUDGET) {
-    sljit_emit_op2(c, SLJIT_ADD, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM,
-                   cold->node->count);
+    sljit_emit_op2(c, SLJIT_ADD, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, cold->node->count);
     registers_store(e, false);
     sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, cold->node->offset);
     jump_fixed(e, e->jit->stubs.miss);
@@ -127,8 +109,7 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
 }
 
 void cold_code(struct emitter *e) {
-  for (unsigned i = 0; i < e->cold_count; i++)
-    cold_piece(e, &e->cold[i]);
+  for (unsigned i = 0; i < e->cold_count; i++) cold_piece(e, &e->cold[i]);
   call_stub(e);
 }
 

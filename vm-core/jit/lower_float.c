@@ -11,14 +11,11 @@
 enum { RM_RNE = 0, RM_RTZ = 1, RM_DYNAMIC = 7 };
 
 static struct sljit_jump *unless(struct emitter *e, size_t flag) {
-  sljit_emit_op1(e->c, SLJIT_MOV_U8, SLJIT_R0, 0, SLJIT_MEM1(HOST_HART),
-                 (sljit_sw)flag);
+  sljit_emit_op1(e->c, SLJIT_MOV_U8, SLJIT_R0, 0, SLJIT_MEM1(HOST_HART), (sljit_sw)flag);
   return branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0));
 }
 
-static struct sljit_jump *unless_fast(struct emitter *e) {
-  return unless(e, offsetof(struct hart, fp_fast));
-}
+static struct sljit_jump *unless_fast(struct emitter *e) { return unless(e, offsetof(struct hart, fp_fast)); }
 static struct sljit_jump *unless_dirty(struct emitter *e) {
   return unless(e, offsetof(struct hart, fp_dirty));
 }
@@ -40,8 +37,7 @@ static void set_f(struct emitter *e, unsigned f, sljit_s32 from) {
 
 static sljit_s32 in_fregister(struct emitter *e, unsigned f, sljit_s32 temp) {
   struct operand from = guest_f(e, f);
-  if (e->fhost[f])
-    return e->fhost[f];
+  if (e->fhost[f]) return e->fhost[f];
   sljit_emit_fop1(e->c, SLJIT_MOV_F64, temp, 0, from.r, from.w);
   return temp;
 }
@@ -50,11 +46,9 @@ static bool rounds_to_nearest(const struct insn *insn) {
   return insn->rm == RM_RNE || insn->rm == RM_DYNAMIC;
 }
 
-static bool arithmetic(struct emitter *e, const struct region_insn *at,
-                       sljit_s32 op) {
+static bool arithmetic(struct emitter *e, const struct region_insn *at, sljit_s32 op) {
   const struct insn *insn = &at->insn;
-  if (!rounds_to_nearest(insn))
-    return false;
+  if (!rounds_to_nearest(insn)) return false;
   struct operand a = guest_f(e, insn->rs1), b = guest_f(e, insn->rs2);
   struct sljit_jump *slow = unless_fast(e);
   sljit_emit_fop2(e->c, op, SLJIT_FR0, 0, a.r, a.w, b.r, b.w);
@@ -66,15 +60,12 @@ static bool arithmetic(struct emitter *e, const struct region_insn *at,
 
 #if HOST_X86
 /* opcode map 0F38, W1, F2/66 as `prefix`: `opcode` FR0, second, third */
-static void vex3(struct emitter *e, uint8_t opcode, sljit_s32 second,
-                 sljit_s32 third) {
+static void vex3(struct emitter *e, uint8_t opcode, sljit_s32 second, sljit_s32 third) {
   int d = sljit_get_register_index(SLJIT_FLOAT_REGISTER, SLJIT_FR0);
   int v = sljit_get_register_index(SLJIT_FLOAT_REGISTER, second);
   int r = sljit_get_register_index(SLJIT_FLOAT_REGISTER, third);
-  uint8_t code[5] = {
-      0xc4, (uint8_t)((d < 8 ? 0x80 : 0) | 0x40 | (r < 8 ? 0x20 : 0) | 2),
-      (uint8_t)(0x80 | (~v & 15) << 3 | 1), opcode,
-      (uint8_t)(0xc0 | (d & 7) << 3 | (r & 7))};
+  uint8_t code[5] = {0xc4, (uint8_t)((d < 8 ? 0x80 : 0) | 0x40 | (r < 8 ? 0x20 : 0) | 2),
+                     (uint8_t)(0x80 | (~v & 15) << 3 | 1), opcode, (uint8_t)(0xc0 | (d & 7) << 3 | (r & 7))};
   sljit_emit_op_custom(e->c, code, sizeof code);
 }
 
@@ -82,24 +73,20 @@ static void vex3(struct emitter *e, uint8_t opcode, sljit_s32 second,
 static void square_root(struct emitter *e, sljit_s32 from) {
   int d = sljit_get_register_index(SLJIT_FLOAT_REGISTER, SLJIT_FR0);
   int r = sljit_get_register_index(SLJIT_FLOAT_REGISTER, from);
-  uint8_t code[5] = {0xf2, (uint8_t)(0x40 | (d < 8 ? 0 : 4) | (r < 8 ? 0 : 1)),
-                     0x0f, 0x51, (uint8_t)(0xc0 | (d & 7) << 3 | (r & 7))};
+  uint8_t code[5] = {0xf2, (uint8_t)(0x40 | (d < 8 ? 0 : 4) | (r < 8 ? 0 : 1)), 0x0f, 0x51,
+                     (uint8_t)(0xc0 | (d & 7) << 3 | (r & 7))};
   sljit_emit_op_custom(e->c, code, sizeof code);
 }
 
 /* FR0 = +-(rs1 * rs2) +- rs3 by vfmadd231sd and its relatives */
-static bool multiply_add(struct emitter *e, const struct region_insn *at,
-                         uint8_t opcode) {
+static bool multiply_add(struct emitter *e, const struct region_insn *at, uint8_t opcode) {
   const struct insn *insn = &at->insn;
-  if (!rounds_to_nearest(insn) || !__builtin_cpu_supports("fma"))
-    return false;
-  if (!e->fhost[insn->rs1] && !e->fhost[insn->rs2])
-    return false;
+  if (!rounds_to_nearest(insn) || !__builtin_cpu_supports("fma")) return false;
+  if (!e->fhost[insn->rs1] && !e->fhost[insn->rs2]) return false;
   struct operand c = guest_f(e, insn->rs3);
   struct sljit_jump *slow = unless_fast(e);
   sljit_emit_fop1(e->c, SLJIT_MOV_F64, SLJIT_FR0, 0, c.r, c.w);
-  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR1),
-            b = in_fregister(e, insn->rs2, SLJIT_FR1);
+  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR1), b = in_fregister(e, insn->rs2, SLJIT_FR1);
   vex3(e, opcode, a, b);
   cold_op(e, unless_normal(e), slow, side_op(e, at));
   set_f(e, insn->rd, SLJIT_FR0);
@@ -108,8 +95,7 @@ static bool multiply_add(struct emitter *e, const struct region_insn *at,
 }
 
 static bool root(struct emitter *e, const struct region_insn *at) {
-  if (!rounds_to_nearest(&at->insn))
-    return false;
+  if (!rounds_to_nearest(&at->insn)) return false;
   struct sljit_jump *slow = unless_fast(e);
   square_root(e, in_fregister(e, at->insn.rs1, SLJIT_FR1));
   cold_op(e, unless_normal(e), slow, side_op(e, at));
@@ -118,8 +104,7 @@ static bool root(struct emitter *e, const struct region_insn *at) {
   return true;
 }
 #else
-static bool multiply_add(struct emitter *e, const struct region_insn *at,
-                         uint8_t opcode) {
+static bool multiply_add(struct emitter *e, const struct region_insn *at, uint8_t opcode) {
   (void)e, (void)at, (void)opcode;
   return false;
 }
@@ -130,14 +115,11 @@ static bool root(struct emitter *e, const struct region_insn *at) {
 #endif
 
 /* Ordered operands: no flag. */
-static bool compare(struct emitter *e, const struct region_insn *at,
-                    sljit_s32 type, sljit_s32 set) {
+static bool compare(struct emitter *e, const struct region_insn *at, sljit_s32 type, sljit_s32 set) {
   const struct insn *insn = &at->insn;
   struct sljit_jump *slow = unless_dirty(e);
-  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR0),
-            b = in_fregister(e, insn->rs2, SLJIT_FR1);
-  cold_op(e, sljit_emit_fcmp(e->c, SLJIT_UNORDERED, a, 0, b, 0), slow,
-          side_op(e, at));
+  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR0), b = in_fregister(e, insn->rs2, SLJIT_FR1);
+  cold_op(e, sljit_emit_fcmp(e->c, SLJIT_UNORDERED, a, 0, b, 0), slow, side_op(e, at));
   if (insn->rd) {
     struct operand d = guest(e, insn->rd);
     sljit_emit_fop1(e->c, SLJIT_CMP_F64 | set, a, 0, b, 0);
@@ -148,8 +130,7 @@ static bool compare(struct emitter *e, const struct region_insn *at,
 }
 
 /* fsgnj, fsgnjn, fsgnjx: on the bits. */
-static bool sign(struct emitter *e, const struct region_insn *at,
-                 sljit_s32 change) {
+static bool sign(struct emitter *e, const struct region_insn *at, sljit_s32 change) {
   const struct insn *insn = &at->insn;
   cold_op(e, unless_dirty(e), NULL, side_op(e, at));
   if (insn->rs1 == insn->rs2 && !change) {
@@ -163,14 +144,11 @@ static bool sign(struct emitter *e, const struct region_insn *at,
     resume_here(e);
     return true;
   }
-  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR0),
-            b = in_fregister(e, insn->rs2, SLJIT_FR1);
+  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR0), b = in_fregister(e, insn->rs2, SLJIT_FR1);
   sljit_emit_fcopy(e->c, SLJIT_COPY_FROM_F64, a, SLJIT_R0);
   sljit_emit_fcopy(e->c, SLJIT_COPY_FROM_F64, b, SLJIT_R1);
-  if (change == 'x')
-    op2(e, SLJIT_XOR, reg(SLJIT_R1), reg(SLJIT_R1), reg(SLJIT_R0));
-  if (change == 'n')
-    op2(e, SLJIT_XOR, reg(SLJIT_R1), reg(SLJIT_R1), imm(-1));
+  if (change == 'x') op2(e, SLJIT_XOR, reg(SLJIT_R1), reg(SLJIT_R1), reg(SLJIT_R0));
+  if (change == 'n') op2(e, SLJIT_XOR, reg(SLJIT_R1), reg(SLJIT_R1), imm(-1));
   op2(e, SLJIT_LSHR, reg(SLJIT_R1), reg(SLJIT_R1), imm(63));
   op2(e, SLJIT_SHL, reg(SLJIT_R1), reg(SLJIT_R1), imm(63));
   op2(e, SLJIT_SHL, reg(SLJIT_R0), reg(SLJIT_R0), imm(1));
@@ -183,11 +161,9 @@ static bool sign(struct emitter *e, const struct region_insn *at,
 }
 
 /* Integers to double: exact, or rounded with NX, which is set already. */
-static bool from_integer(struct emitter *e, const struct region_insn *at,
-                         sljit_s32 widen) {
+static bool from_integer(struct emitter *e, const struct region_insn *at, sljit_s32 widen) {
   const struct insn *insn = &at->insn;
-  if (!rounds_to_nearest(insn))
-    return false;
+  if (!rounds_to_nearest(insn)) return false;
   cold_op(e, unless_fast(e), NULL, side_op(e, at));
   op1(e, widen, reg(SLJIT_R0), guest(e, insn->rs1));
   sljit_emit_fop1(e->c, SLJIT_CONV_F64_FROM_SW, SLJIT_FR0, 0, SLJIT_R0, 0);
@@ -198,11 +174,9 @@ static bool from_integer(struct emitter *e, const struct region_insn *at,
 
 /* Truncation that fits; the host's answer for all that does not is INT64_MIN.
  */
-static bool to_integer(struct emitter *e, const struct region_insn *at,
-                       bool is_word) {
+static bool to_integer(struct emitter *e, const struct region_insn *at, bool is_word) {
   const struct insn *insn = &at->insn;
-  if (insn->rm != RM_RTZ || !HOST_X86)
-    return false;
+  if (insn->rm != RM_RTZ || !HOST_X86) return false;
   struct sljit_jump *slow = unless_fast(e), *odd;
   sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR0);
   sljit_emit_fop1(e->c, SLJIT_CONV_SW_FROM_F64, SLJIT_R0, 0, a, 0);
@@ -214,14 +188,12 @@ static bool to_integer(struct emitter *e, const struct region_insn *at,
     odd = branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0));
   }
   cold_op(e, odd, slow, side_op(e, at));
-  if (insn->rd)
-    op1(e, SLJIT_MOV, guest(e, insn->rd), reg(SLJIT_R1));
+  if (insn->rd) op1(e, SLJIT_MOV, guest(e, insn->rd), reg(SLJIT_R1));
   resume_here(e);
   return true;
 }
 
-static bool move_bits(struct emitter *e, const struct region_insn *at,
-                      bool to_x) {
+static bool move_bits(struct emitter *e, const struct region_insn *at, bool to_x) {
   const struct insn *insn = &at->insn;
   cold_op(e, unless_dirty(e), NULL, side_op(e, at));
   if (to_x && insn->rd) {
@@ -239,51 +211,28 @@ static bool move_bits(struct emitter *e, const struct region_insn *at,
 
 bool lower_float(struct emitter *e, const struct region_insn *at) {
   switch (at->insn.id) {
-  case INSN_fadd_d:
-    return arithmetic(e, at, SLJIT_ADD_F64);
-  case INSN_fsub_d:
-    return arithmetic(e, at, SLJIT_SUB_F64);
-  case INSN_fmul_d:
-    return arithmetic(e, at, SLJIT_MUL_F64);
-  case INSN_fdiv_d:
-    return arithmetic(e, at, SLJIT_DIV_F64);
-  case INSN_fsqrt_d:
-    return root(e, at);
-  case INSN_fmadd_d:
-    return multiply_add(e, at, 0xb9);
-  case INSN_fmsub_d:
-    return multiply_add(e, at, 0xbb);
-  case INSN_fnmsub_d:
-    return multiply_add(e, at, 0xbd);
-  case INSN_fnmadd_d:
-    return multiply_add(e, at, 0xbf);
-  case INSN_feq_d:
-    return compare(e, at, SLJIT_F_EQUAL, SLJIT_SET_F_EQUAL);
-  case INSN_flt_d:
-    return compare(e, at, SLJIT_F_LESS, SLJIT_SET_F_LESS);
-  case INSN_fle_d:
-    return compare(e, at, SLJIT_F_LESS_EQUAL, SLJIT_SET_F_LESS_EQUAL);
-  case INSN_fsgnj_d:
-    return sign(e, at, 0);
-  case INSN_fsgnjn_d:
-    return sign(e, at, 'n');
-  case INSN_fsgnjx_d:
-    return sign(e, at, 'x');
-  case INSN_fcvt_d_w:
-    return from_integer(e, at, SLJIT_MOV_S32);
-  case INSN_fcvt_d_wu:
-    return from_integer(e, at, SLJIT_MOV_U32);
-  case INSN_fcvt_d_l:
-    return from_integer(e, at, SLJIT_MOV);
-  case INSN_fcvt_w_d:
-    return to_integer(e, at, true);
-  case INSN_fcvt_l_d:
-    return to_integer(e, at, false);
-  case INSN_fmv_x_d:
-    return move_bits(e, at, true);
-  case INSN_fmv_d_x:
-    return move_bits(e, at, false);
-  default:
-    return false;
+  case INSN_fadd_d: return arithmetic(e, at, SLJIT_ADD_F64);
+  case INSN_fsub_d: return arithmetic(e, at, SLJIT_SUB_F64);
+  case INSN_fmul_d: return arithmetic(e, at, SLJIT_MUL_F64);
+  case INSN_fdiv_d: return arithmetic(e, at, SLJIT_DIV_F64);
+  case INSN_fsqrt_d: return root(e, at);
+  case INSN_fmadd_d: return multiply_add(e, at, 0xb9);
+  case INSN_fmsub_d: return multiply_add(e, at, 0xbb);
+  case INSN_fnmsub_d: return multiply_add(e, at, 0xbd);
+  case INSN_fnmadd_d: return multiply_add(e, at, 0xbf);
+  case INSN_feq_d: return compare(e, at, SLJIT_F_EQUAL, SLJIT_SET_F_EQUAL);
+  case INSN_flt_d: return compare(e, at, SLJIT_F_LESS, SLJIT_SET_F_LESS);
+  case INSN_fle_d: return compare(e, at, SLJIT_F_LESS_EQUAL, SLJIT_SET_F_LESS_EQUAL);
+  case INSN_fsgnj_d: return sign(e, at, 0);
+  case INSN_fsgnjn_d: return sign(e, at, 'n');
+  case INSN_fsgnjx_d: return sign(e, at, 'x');
+  case INSN_fcvt_d_w: return from_integer(e, at, SLJIT_MOV_S32);
+  case INSN_fcvt_d_wu: return from_integer(e, at, SLJIT_MOV_U32);
+  case INSN_fcvt_d_l: return from_integer(e, at, SLJIT_MOV);
+  case INSN_fcvt_w_d: return to_integer(e, at, true);
+  case INSN_fcvt_l_d: return to_integer(e, at, false);
+  case INSN_fmv_x_d: return move_bits(e, at, true);
+  case INSN_fmv_d_x: return move_bits(e, at, false);
+  default: return false;
   }
 }

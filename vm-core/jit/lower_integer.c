@@ -2,25 +2,20 @@
 #include "jit/emit.h"
 
 /* rd = a op b, all 64 bits. */
-static void plain(struct emitter *e, const struct insn *insn, sljit_s32 op,
-                  struct operand b) {
+static void plain(struct emitter *e, const struct insn *insn, sljit_s32 op, struct operand b) {
   op2(e, op, guest(e, insn->rd), guest(e, insn->rs1), b);
 }
 
 /* rd = sign-extended low half of a op b. */
-static void word(struct emitter *e, const struct insn *insn, sljit_s32 op,
-                 struct operand b) {
+static void word(struct emitter *e, const struct insn *insn, sljit_s32 op, struct operand b) {
   op2(e, op | SLJIT_32, reg(SLJIT_R0), guest(e, insn->rs1), b);
   set_guest(e, insn->rd, SLJIT_MOV_S32, reg(SLJIT_R0));
 }
 
-static void set_if_less(struct emitter *e, const struct insn *insn,
-                        sljit_s32 type, struct operand b) {
+static void set_if_less(struct emitter *e, const struct insn *insn, sljit_s32 type, struct operand b) {
   struct operand a = guest(e, insn->rs1), d = guest(e, insn->rd);
-  sljit_emit_op2u(
-      e->c,
-      SLJIT_SUB | (type == SLJIT_LESS ? SLJIT_SET_LESS : SLJIT_SET_SIG_LESS),
-      a.r, a.w, b.r, b.w);
+  sljit_emit_op2u(e->c, SLJIT_SUB | (type == SLJIT_LESS ? SLJIT_SET_LESS : SLJIT_SET_SIG_LESS), a.r, a.w, b.r,
+                  b.w);
   sljit_emit_op_flags(e->c, SLJIT_MOV, d.r, d.w, type);
 }
 
@@ -50,92 +45,55 @@ static void add_pc(struct emitter *e, const struct region_insn *at) {
 static bool immediate(struct emitter *e, const struct insn *insn) {
   struct operand i = imm(insn->imm);
   switch (insn->id) {
-  case INSN_addi:
-    return add_immediate(e, insn), true;
-  case INSN_slti:
-    return set_if_less(e, insn, SLJIT_SIG_LESS, i), true;
-  case INSN_sltiu:
-    return set_if_less(e, insn, SLJIT_LESS, i), true;
-  case INSN_xori:
-    return plain(e, insn, SLJIT_XOR, i), true;
-  case INSN_ori:
-    return plain(e, insn, SLJIT_OR, i), true;
-  case INSN_andi:
-    return plain(e, insn, SLJIT_AND, i), true;
-  case INSN_slli:
-    return plain(e, insn, SLJIT_SHL, i), true;
-  case INSN_srli:
-    return plain(e, insn, SLJIT_LSHR, i), true;
-  case INSN_srai:
-    return plain(e, insn, SLJIT_ASHR, i), true;
-  case INSN_addiw:
-    return add_word_immediate(e, insn), true;
-  case INSN_slliw:
-    return word(e, insn, SLJIT_SHL, i), true;
-  case INSN_srliw:
-    return word(e, insn, SLJIT_LSHR, i), true;
-  case INSN_sraiw:
-    return word(e, insn, SLJIT_ASHR, i), true;
-  case INSN_lui:
-    return op1(e, SLJIT_MOV, guest(e, insn->rd), i), true;
-  default:
-    return false;
+  case INSN_addi: return add_immediate(e, insn), true;
+  case INSN_slti: return set_if_less(e, insn, SLJIT_SIG_LESS, i), true;
+  case INSN_sltiu: return set_if_less(e, insn, SLJIT_LESS, i), true;
+  case INSN_xori: return plain(e, insn, SLJIT_XOR, i), true;
+  case INSN_ori: return plain(e, insn, SLJIT_OR, i), true;
+  case INSN_andi: return plain(e, insn, SLJIT_AND, i), true;
+  case INSN_slli: return plain(e, insn, SLJIT_SHL, i), true;
+  case INSN_srli: return plain(e, insn, SLJIT_LSHR, i), true;
+  case INSN_srai: return plain(e, insn, SLJIT_ASHR, i), true;
+  case INSN_addiw: return add_word_immediate(e, insn), true;
+  case INSN_slliw: return word(e, insn, SLJIT_SHL, i), true;
+  case INSN_srliw: return word(e, insn, SLJIT_LSHR, i), true;
+  case INSN_sraiw: return word(e, insn, SLJIT_ASHR, i), true;
+  case INSN_lui: return op1(e, SLJIT_MOV, guest(e, insn->rd), i), true;
+  default: return false;
   }
 }
 
 static bool registers(struct emitter *e, const struct insn *insn) {
   struct operand b = guest(e, insn->rs2);
   switch (insn->id) {
-  case INSN_add:
-    return plain(e, insn, SLJIT_ADD, b), true;
-  case INSN_sub:
-    return plain(e, insn, SLJIT_SUB, b), true;
-  case INSN_sll:
-    return plain(e, insn, SLJIT_MSHL, b), true;
-  case INSN_slt:
-    return set_if_less(e, insn, SLJIT_SIG_LESS, b), true;
-  case INSN_sltu:
-    return set_if_less(e, insn, SLJIT_LESS, b), true;
-  case INSN_xor:
-    return plain(e, insn, SLJIT_XOR, b), true;
-  case INSN_srl:
-    return plain(e, insn, SLJIT_MLSHR, b), true;
-  case INSN_sra:
-    return plain(e, insn, SLJIT_MASHR, b), true;
-  case INSN_or:
-    return plain(e, insn, SLJIT_OR, b), true;
-  case INSN_and:
-    return plain(e, insn, SLJIT_AND, b), true;
-  case INSN_addw:
-    return word(e, insn, SLJIT_ADD, b), true;
-  case INSN_subw:
-    return word(e, insn, SLJIT_SUB, b), true;
-  case INSN_sllw:
-    return word(e, insn, SLJIT_MSHL, b), true;
-  case INSN_srlw:
-    return word(e, insn, SLJIT_MLSHR, b), true;
-  case INSN_sraw:
-    return word(e, insn, SLJIT_MASHR, b), true;
-  default:
-    return false;
+  case INSN_add: return plain(e, insn, SLJIT_ADD, b), true;
+  case INSN_sub: return plain(e, insn, SLJIT_SUB, b), true;
+  case INSN_sll: return plain(e, insn, SLJIT_MSHL, b), true;
+  case INSN_slt: return set_if_less(e, insn, SLJIT_SIG_LESS, b), true;
+  case INSN_sltu: return set_if_less(e, insn, SLJIT_LESS, b), true;
+  case INSN_xor: return plain(e, insn, SLJIT_XOR, b), true;
+  case INSN_srl: return plain(e, insn, SLJIT_MLSHR, b), true;
+  case INSN_sra: return plain(e, insn, SLJIT_MASHR, b), true;
+  case INSN_or: return plain(e, insn, SLJIT_OR, b), true;
+  case INSN_and: return plain(e, insn, SLJIT_AND, b), true;
+  case INSN_addw: return word(e, insn, SLJIT_ADD, b), true;
+  case INSN_subw: return word(e, insn, SLJIT_SUB, b), true;
+  case INSN_sllw: return word(e, insn, SLJIT_MSHL, b), true;
+  case INSN_srlw: return word(e, insn, SLJIT_MLSHR, b), true;
+  case INSN_sraw: return word(e, insn, SLJIT_MASHR, b), true;
+  default: return false;
   }
 }
 
 bool lower_integer(struct emitter *e, const struct region_insn *at) {
   const struct insn *insn = &at->insn;
-  if (insn->id == INSN_fence || insn->id == INSN_fence_i)
-    return true;
-  if (insn->id != INSN_auipc && insn_table[insn->id].flags)
-    return false;
+  if (insn->id == INSN_fence || insn->id == INSN_fence_i) return true;
+  if (insn->id != INSN_auipc && insn_table[insn->id].flags) return false;
   unsigned format = insn_table[insn->id].format;
-  bool mine = format == FORMAT_R || format == FORMAT_I ||
-              format == FORMAT_SH6 || format == FORMAT_SH5 ||
+  bool mine = format == FORMAT_R || format == FORMAT_I || format == FORMAT_SH6 || format == FORMAT_SH5 ||
               format == FORMAT_U;
-  if (!mine)
-    return false;
-  if (!insn->rd)
-    return insn->id <= INSN_sraw; /* no effect */
-  if (insn->id == INSN_auipc)
-    return add_pc(e, at), true;
+  if (!mine) return false;
+  if (!insn->rd) return insn->id <= INSN_sraw; /* no effect */
+  if (insn->id == INSN_auipc) return add_pc(e, at), true;
   return immediate(e, insn) || registers(e, insn);
 }

@@ -4,16 +4,14 @@
 
 static void link(struct emitter *e, const struct region_insn *at) {
   unsigned rd = at->insn.rd;
-  if (!rd)
-    return;
+  if (!rd) return;
   struct operand d = guest(e, rd);
   sljit_s32 to = e->host[rd] ? d.r : SLJIT_R1;
   sljit_emit_op1(e->c, SLJIT_MOV, to, 0, HART(code_page));
   op2(e, SLJIT_ADD, d, reg(to), imm(at->offset + at->insn.length));
 }
 
-static void conditional(struct emitter *e, const struct region_insn *at,
-                        sljit_s32 type) {
+static void conditional(struct emitter *e, const struct region_insn *at, sljit_s32 type) {
   const struct insn *insn = &at->insn;
   struct operand a = guest(e, insn->rs1), b = guest(e, insn->rs2);
   int64_t target = region_target(at), next = at->offset + insn->length;
@@ -23,8 +21,7 @@ static void conditional(struct emitter *e, const struct region_insn *at,
   }
   int node = region_node_at(e->region, target);
   if (node >= 0) {
-    e->jumps[e->jump_count++] =
-        (struct node_jump){branch(e, type, a, b), (unsigned)node};
+    e->jumps[e->jump_count++] = (struct node_jump){branch(e, type, a, b), (unsigned)node};
   } else {
     struct sljit_jump *skip = branch(e, type ^ 1, a, b);
     exit_to_offset(e, target);
@@ -42,23 +39,14 @@ static void indirect(struct emitter *e, const struct region_insn *at) {
 
 bool lower_jump(struct emitter *e, const struct region_insn *at) {
   switch (at->insn.id) {
-  case INSN_jal:
-    return link(e, at), exit_at_end(e, region_target(at)), true;
-  case INSN_jalr:
-    return indirect(e, at), true;
-  case INSN_beq:
-    return conditional(e, at, SLJIT_EQUAL), true;
-  case INSN_bne:
-    return conditional(e, at, SLJIT_NOT_EQUAL), true;
-  case INSN_blt:
-    return conditional(e, at, SLJIT_SIG_LESS), true;
-  case INSN_bge:
-    return conditional(e, at, SLJIT_SIG_GREATER_EQUAL), true;
-  case INSN_bltu:
-    return conditional(e, at, SLJIT_LESS), true;
-  case INSN_bgeu:
-    return conditional(e, at, SLJIT_GREATER_EQUAL), true;
-  default:
-    return false;
+  case INSN_jal: return link(e, at), exit_at_end(e, region_target(at)), true;
+  case INSN_jalr: return indirect(e, at), true;
+  case INSN_beq: return conditional(e, at, SLJIT_EQUAL), true;
+  case INSN_bne: return conditional(e, at, SLJIT_NOT_EQUAL), true;
+  case INSN_blt: return conditional(e, at, SLJIT_SIG_LESS), true;
+  case INSN_bge: return conditional(e, at, SLJIT_SIG_GREATER_EQUAL), true;
+  case INSN_bltu: return conditional(e, at, SLJIT_LESS), true;
+  case INSN_bgeu: return conditional(e, at, SLJIT_GREATER_EQUAL), true;
+  default: return false;
   }
 }

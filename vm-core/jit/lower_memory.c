@@ -2,12 +2,10 @@
  * where that misses. */
 #include "jit/emit.h"
 
-static void load(struct emitter *e, const struct region_insn *at,
-                 sljit_s32 move, unsigned size) {
+static void load(struct emitter *e, const struct region_insn *at, sljit_s32 move, unsigned size) {
   unsigned rd = at->insn.rd;
   struct operand from = access_place(e, at, false, size, NULL);
-  if (rd)
-    set_guest(e, rd, move, from);
+  if (rd) set_guest(e, rd, move, from);
   access_done(e);
 }
 
@@ -16,10 +14,8 @@ static struct operand other_temp(struct operand place) {
   return reg(place.r == SLJIT_MEM1(SLJIT_R0) ? SLJIT_R1 : SLJIT_R0);
 }
 
-static void store(struct emitter *e, const struct region_insn *at,
-                  sljit_s32 move, unsigned size) {
-  struct operand to = access_place(e, at, true, size, NULL),
-                 value = guest(e, at->insn.rs2);
+static void store(struct emitter *e, const struct region_insn *at, sljit_s32 move, unsigned size) {
+  struct operand to = access_place(e, at, true, size, NULL), value = guest(e, at->insn.rs2);
   if (value.r & SLJIT_MEM) {
     struct operand temp = other_temp(to);
     op1(e, SLJIT_MOV, temp, value);
@@ -36,19 +32,16 @@ static struct sljit_jump *unless_dirty(struct emitter *e) {
   return branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0));
 }
 
-static void load_f(struct emitter *e, const struct region_insn *at,
-                   bool single) {
+static void load_f(struct emitter *e, const struct region_insn *at, bool single) {
   unsigned rd = at->insn.rd;
-  struct operand from =
-      access_place(e, at, false, single ? 4 : 8, unless_dirty(e));
+  struct operand from = access_place(e, at, false, single ? 4 : 8, unless_dirty(e));
   if (!single && e->fhost[rd]) {
     sljit_emit_fop1(e->c, SLJIT_MOV_F64, e->fhost[rd], 0, from.r, from.w);
     return access_done(e);
   }
   op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, reg(SLJIT_R0), from);
   if (single) {
-    op1(e, SLJIT_MOV, reg(SLJIT_R1),
-        imm((int64_t)UINT64_C(0xffffffff00000000)));
+    op1(e, SLJIT_MOV, reg(SLJIT_R1), imm((int64_t)UINT64_C(0xffffffff00000000)));
     op2(e, SLJIT_OR, reg(SLJIT_R0), reg(SLJIT_R0), reg(SLJIT_R1));
     e->cached = -1;
   }
@@ -59,12 +52,9 @@ static void load_f(struct emitter *e, const struct region_insn *at,
   access_done(e);
 }
 
-static void store_f(struct emitter *e, const struct region_insn *at,
-                    bool single) {
+static void store_f(struct emitter *e, const struct region_insn *at, bool single) {
   unsigned rs2 = at->insn.rs2;
-  struct operand to =
-                     access_place(e, at, true, single ? 4 : 8, unless_dirty(e)),
-                 temp = other_temp(to);
+  struct operand to = access_place(e, at, true, single ? 4 : 8, unless_dirty(e)), temp = other_temp(to);
   if (!single && e->fhost[rs2]) {
     sljit_emit_fop1(e->c, SLJIT_MOV_F64, to.r, to.w, e->fhost[rs2], 0);
     return access_done(e);
@@ -79,37 +69,21 @@ static void store_f(struct emitter *e, const struct region_insn *at,
 
 bool lower_memory(struct emitter *e, const struct region_insn *at) {
   switch (at->insn.id) {
-  case INSN_lb:
-    return load(e, at, SLJIT_MOV_S8, 1), true;
-  case INSN_lh:
-    return load(e, at, SLJIT_MOV_S16, 2), true;
-  case INSN_lw:
-    return load(e, at, SLJIT_MOV_S32, 4), true;
-  case INSN_ld:
-    return load(e, at, SLJIT_MOV, 8), true;
-  case INSN_lbu:
-    return load(e, at, SLJIT_MOV_U8, 1), true;
-  case INSN_lhu:
-    return load(e, at, SLJIT_MOV_U16, 2), true;
-  case INSN_lwu:
-    return load(e, at, SLJIT_MOV_U32, 4), true;
-  case INSN_sb:
-    return store(e, at, SLJIT_MOV_U8, 1), true;
-  case INSN_sh:
-    return store(e, at, SLJIT_MOV_U16, 2), true;
-  case INSN_sw:
-    return store(e, at, SLJIT_MOV_U32, 4), true;
-  case INSN_sd:
-    return store(e, at, SLJIT_MOV, 8), true;
-  case INSN_flw:
-    return load_f(e, at, true), true;
-  case INSN_fld:
-    return load_f(e, at, false), true;
-  case INSN_fsw:
-    return store_f(e, at, true), true;
-  case INSN_fsd:
-    return store_f(e, at, false), true;
-  default:
-    return false;
+  case INSN_lb: return load(e, at, SLJIT_MOV_S8, 1), true;
+  case INSN_lh: return load(e, at, SLJIT_MOV_S16, 2), true;
+  case INSN_lw: return load(e, at, SLJIT_MOV_S32, 4), true;
+  case INSN_ld: return load(e, at, SLJIT_MOV, 8), true;
+  case INSN_lbu: return load(e, at, SLJIT_MOV_U8, 1), true;
+  case INSN_lhu: return load(e, at, SLJIT_MOV_U16, 2), true;
+  case INSN_lwu: return load(e, at, SLJIT_MOV_U32, 4), true;
+  case INSN_sb: return store(e, at, SLJIT_MOV_U8, 1), true;
+  case INSN_sh: return store(e, at, SLJIT_MOV_U16, 2), true;
+  case INSN_sw: return store(e, at, SLJIT_MOV_U32, 4), true;
+  case INSN_sd: return store(e, at, SLJIT_MOV, 8), true;
+  case INSN_flw: return load_f(e, at, true), true;
+  case INSN_fld: return load_f(e, at, false), true;
+  case INSN_fsw: return store_f(e, at, true), true;
+  case INSN_fsd: return store_f(e, at, false), true;
+  default: return false;
   }
 }

@@ -15,69 +15,57 @@ static void mark_leader(struct region *region, unsigned offset) {
 }
 
 static void add_leader(struct region *region, int64_t offset) {
-  if (offset < 0 || offset >= PAGE_SIZE || is_leader(region, (unsigned)offset))
-    return;
-  if (region->pending_count == REGION_MAX_NODES)
-    return;
+  if (offset < 0 || offset >= PAGE_SIZE || is_leader(region, (unsigned)offset)) return;
+  if (region->pending_count == REGION_MAX_NODES) return;
   mark_leader(region, (unsigned)offset);
   region->pending[region->pending_count++] = (uint16_t)offset;
 }
 
-int64_t region_target(const struct region_insn *at) {
-  return at->offset + at->insn.imm;
-}
+int64_t region_target(const struct region_insn *at) { return at->offset + at->insn.imm; }
 
 static bool ends_node(const struct insn *insn) {
   return insn->id == INSN_ILLEGAL || (insn_table[insn->id].flags & INSN_END);
 }
 
-static void add_successors(struct region *region,
-                           const struct region_insn *at) {
+static void add_successors(struct region *region, const struct region_insn *at) {
   const struct insn *insn = &at->insn;
   unsigned next = at->offset + insn->length;
-  if (insn->id == INSN_ILLEGAL)
-    return;
+  if (insn->id == INSN_ILLEGAL) return;
   if (insn_table[insn->id].format == FORMAT_B) {
     add_leader(region, next);
     add_leader(region, region_target(at));
   } else if (insn->id == INSN_jal) {
     add_leader(region, region_target(at));
-    if (insn->rd)
-      add_leader(region, next);
+    if (insn->rd) add_leader(region, next);
   } else if (insn->id == INSN_jalr && insn->rd) {
     add_leader(region, next);
   }
 }
 
 /* Decodes one instruction; false: the region does not go on here. */
-static bool decode_at(struct region *region, const struct block_store *store,
-                      const uint8_t *page, unsigned offset) {
-  if (region->insn_count == REGION_MAX_INSNS ||
-      block_breakpoint_at(store, offset))
-    return false;
+static bool decode_at(struct region *region, const struct block_store *store, const uint8_t *page,
+                      unsigned offset) {
+  if (region->insn_count == REGION_MAX_INSNS || block_breakpoint_at(store, offset)) return false;
   uint32_t word = *(const uint16_t *)(page + offset);
   if ((word & 3) == 3) {
-    if (offset == LAST_PARCEL)
-      return false;
+    if (offset == LAST_PARCEL) return false;
     word |= (uint32_t) * (const uint16_t *)(page + offset + 2) << 16;
   }
   struct region_insn *at = &region->insns[region->insn_count++];
-  *at = (struct region_insn){.insn = insn_decode(&store->index, word),
-                             .offset = (uint16_t)offset,
-                             .weight = 1};
+  *at =
+      (struct region_insn){.insn = insn_decode(&store->index, word), .offset = (uint16_t)offset, .weight = 1};
   region->insn_at[offset >> 1] = (uint16_t)region->insn_count;
   return true;
 }
 
-static void walk(struct region *region, const struct block_store *store,
-                 const uint8_t *page, unsigned offset) {
+static void walk(struct region *region, const struct block_store *store, const uint8_t *page,
+                 unsigned offset) {
   while (offset < PAGE_SIZE) {
     if (region->insn_at[offset >> 1]) {
       mark_leader(region, offset);
       return;
     }
-    if (!decode_at(region, store, page, offset))
-      return;
+    if (!decode_at(region, store, page, offset)) return;
     const struct region_insn *at = &region->insns[region->insn_count - 1];
     if (ends_node(&at->insn)) {
       add_successors(region, at);
@@ -92,17 +80,12 @@ static void walk(struct region *region, const struct block_store *store,
 static void weigh(struct region *region) {
   for (unsigned i = 0; i < region->insn_count; i++) {
     const struct region_insn *at = &region->insns[i];
-    if (!ends_node(&at->insn) || at->insn.id == INSN_ILLEGAL ||
-        at->insn.id == INSN_jalr)
-      continue;
-    bool jumps = insn_table[at->insn.id].format == FORMAT_B ||
-                 (at->insn.id == INSN_jal && !at->insn.rd);
-    if (!jumps || at->insn.imm > 0)
-      continue;
+    if (!ends_node(&at->insn) || at->insn.id == INSN_ILLEGAL || at->insn.id == INSN_jalr) continue;
+    bool jumps = insn_table[at->insn.id].format == FORMAT_B || (at->insn.id == INSN_jal && !at->insn.rd);
+    if (!jumps || at->insn.imm > 0) continue;
     for (unsigned k = 0; k < region->insn_count; k++) {
       struct region_insn *in = &region->insns[k];
-      if (in->offset >= region_target(at) && in->offset <= at->offset &&
-          in->weight < WEIGHT_MAX)
+      if (in->offset >= region_target(at) && in->offset <= at->offset && in->weight < WEIGHT_MAX)
         in->weight *= 8;
     }
   }
@@ -110,8 +93,7 @@ static void weigh(struct region *region) {
 
 /* Collects a node's instructions; returns where the next piece of a long run
  * begins, or -1. */
-static int fill_node(struct region *region, struct region_node *node,
-                     unsigned offset) {
+static int fill_node(struct region *region, struct region_node *node, unsigned offset) {
   *node = (struct region_node){.offset = (uint16_t)offset};
   do {
     unsigned index = region->insn_at[offset >> 1] - 1u;
@@ -120,10 +102,8 @@ static int fill_node(struct region *region, struct region_node *node,
     offset += insn->length;
     node->ends = ends_node(insn);
     node->next = (uint16_t)offset;
-    if (node->ends || offset >= PAGE_SIZE || !region->insn_at[offset >> 1])
-      return -1;
-    if (is_leader(region, offset))
-      return -1;
+    if (node->ends || offset >= PAGE_SIZE || !region->insn_at[offset >> 1]) return -1;
+    if (is_leader(region, offset)) return -1;
   } while (node->count < BLOCK_MAX_INSNS);
   return (int)offset;
 }
@@ -131,23 +111,19 @@ static int fill_node(struct region *region, struct region_node *node,
 static void make_nodes(struct region *region) {
   for (unsigned slot = 0; slot < PAGE_SLOTS; slot++) {
     unsigned offset = slot * 2;
-    if (!is_leader(region, offset) || !region->insn_at[slot])
-      continue;
-    if (region->node_count == REGION_MAX_NODES)
-      return;
+    if (!is_leader(region, offset) || !region->insn_at[slot]) continue;
+    if (region->node_count == REGION_MAX_NODES) return;
     int more = fill_node(region, &region->nodes[region->node_count++], offset);
     region->node_at[slot] = (uint16_t)region->node_count;
-    if (more >= 0)
-      mark_leader(region, (unsigned)more);
+    if (more >= 0) mark_leader(region, (unsigned)more);
   }
 }
 
-bool region_discover(struct region *region, const struct block_store *store,
-                     const uint8_t *page, unsigned offset) {
+bool region_discover(struct region *region, const struct block_store *store, const uint8_t *page,
+                     unsigned offset) {
   memset(region, 0, sizeof *region);
   add_leader(region, offset);
-  for (unsigned i = 0; i < region->pending_count; i++)
-    walk(region, store, page, region->pending[i]);
+  for (unsigned i = 0; i < region->pending_count; i++) walk(region, store, page, region->pending[i]);
   make_nodes(region);
   weigh(region);
   return region_node_at(region, offset) >= 0;

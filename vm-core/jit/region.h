@@ -14,16 +14,15 @@ enum { REGION_MAX_INSNS = 512, REGION_MAX_NODES = 192 };
 struct region_insn {
   struct insn insn;
   uint16_t offset; /* in the page */
-  uint16_t
-      weight; /* 8 to the power of the loop depth, estimated; at most 512 */
+  uint16_t weight; /* 8 to the power of the loop depth, estimated; at most 512 */
 };
 
 struct region_node {
-  uint16_t offset; /* of the first instruction */
-  uint16_t count;  /* instructions, 1..BLOCK_MAX_INSNS */
-  uint16_t next;   /* offset behind the last instruction */
-  bool ends; /* the last instruction jumps or must be executed by the dispatcher
-              */
+  uint16_t offset;                /* of the first instruction */
+  uint16_t count;                 /* instructions, 1..BLOCK_MAX_INSNS */
+  uint16_t next;                  /* offset behind the last instruction */
+  bool ends;                      /* the last instruction jumps or must be executed by the dispatcher
+                                   */
   uint16_t insn[BLOCK_MAX_INSNS]; /* indices into region.insns */
 };
 
@@ -31,9 +30,9 @@ struct region {
   unsigned insn_count, node_count;
   struct region_insn insns[REGION_MAX_INSNS];
   struct region_node nodes[REGION_MAX_NODES]; /* by offset */
-  uint16_t insn_at[PAGE_SLOTS]; /* index + 1 by offset / 2, 0: none */
-  uint16_t node_at[PAGE_SLOTS]; /* index + 1 by offset / 2 of its first
-                                   instruction, 0: none */
+  uint16_t insn_at[PAGE_SLOTS];               /* index + 1 by offset / 2, 0: none */
+  uint16_t node_at[PAGE_SLOTS];               /* index + 1 by offset / 2 of its first
+                                                 instruction, 0: none */
   uint64_t leader[PAGE_SLOTS / 64];
   unsigned pending_count;
   uint16_t pending[REGION_MAX_NODES];
@@ -41,8 +40,8 @@ struct region {
 
 /* Follow static control flow from `offset`. false: not even one instruction can
  * be translated there. */
-bool region_discover(struct region *region, const struct block_store *store,
-                     const uint8_t *page, unsigned offset);
+bool region_discover(struct region *region, const struct block_store *store, const uint8_t *page,
+                     unsigned offset);
 
 /* Target of a branch or jal as page offset: outside 0..4095 it lies in another
  * page. */
@@ -50,8 +49,7 @@ int64_t region_target(const struct region_insn *at);
 
 /* Node that begins at a page offset, or -1. */
 static inline int region_node_at(const struct region *region, int64_t offset) {
-  if (offset < 0 || offset >= PAGE_SIZE)
-    return -1;
+  if (offset < 0 || offset >= PAGE_SIZE) return -1;
   return region->node_at[offset >> 1] - 1;
 }
 

@@ -34,22 +34,18 @@ const struct block *jit_op_native(struct hart *hart, const struct op *op) {
   hart->budget += op->left;
   derive_fp(hart);
   int64_t before = hart->budget;
-  const struct op *next =
-      jit->stubs.enter(hart, hart->block->page->native[op->offset >> 1]);
+  const struct op *next = jit->stubs.enter(hart, hart->block->page->native[op->offset >> 1]);
   jit->counters.insns += (uint64_t)(before - hart->budget);
   jit->counters.entries++;
   return next ? next->fn(hart, next) : NULL;
 }
 
 const struct block *jit_op_hot(struct hart *hart, const struct op *op) {
-  struct op *count =
-      (struct op *)(uintptr_t)op; /* blocks are in writable memory */
-  if (likely(--count->imm > 0))
-    NEXT;
+  struct op *count = (struct op *)(uintptr_t)op; /* blocks are in writable memory */
+  if (likely(--count->imm > 0)) NEXT;
   struct jit *jit = hart->jit;
   struct code_page *page = hart->block->page;
-  if (page->native[op->offset >> 1] == (void *)jit->stubs.miss &&
-      !jit_compile(jit, page, op->offset)) {
+  if (page->native[op->offset >> 1] == (void *)jit->stubs.miss && !jit_compile(jit, page, op->offset)) {
     count->imm = INT64_MAX;
     NEXT;
   }
@@ -59,8 +55,7 @@ const struct block *jit_op_hot(struct hart *hart, const struct op *op) {
 
 static void drop_page(void *opaque, struct code_page *page) {
   struct jit *jit = opaque;
-  if (page->native == jit->no_native)
-    return;
+  if (page->native == jit->no_native) return;
   free(page->native);
   page->native = jit->no_native;
 }
@@ -68,8 +63,7 @@ static void drop_page(void *opaque, struct code_page *page) {
 static void drop_all(void *opaque) {
   struct jit *jit = opaque;
   struct block_store *store = jit->store;
-  for (uint64_t i = 0; i < store->live_count; i++)
-    drop_page(jit, store->pages[store->live[i]]);
+  for (uint64_t i = 0; i < store->live_count; i++) drop_page(jit, store->pages[store->live[i]]);
   code_cache_clear(&jit->cache);
 }
 
@@ -84,34 +78,29 @@ enum { HOT_AFTER = 64, CACHE_BYTES = 64 << 20, CACHE_LEAST = 2 << 20 };
 struct jit *jit_create(struct block_store *store, const char **error) {
   *error = "not enough memory for the JIT";
   struct jit *jit = calloc(1, sizeof *jit);
-  if (!jit)
-    return NULL;
+  if (!jit) return NULL;
   jit->hart = store->hart;
   jit->store = store;
   jit->region = malloc(sizeof *jit->region);
-  size_t bytes =
-      setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;
-  if (!jit->region || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) ||
-      !stubs_build(jit)) {
+  size_t bytes = setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;
+  if (!jit->region || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) || !stubs_build(jit)) {
     jit_destroy(jit);
     return NULL;
   }
-  for (unsigned i = 0; i < PAGE_SLOTS; i++)
-    jit->no_native[i] = (void *)jit->stubs.miss;
-  store->translator = (struct block_translator){
-      .hot = jit_op_hot,
-      .hot_after = (int64_t)setting("LINUXSQL_JIT_THRESHOLD", HOT_AFTER, 1),
-      .no_native = jit->no_native,
-      .drop_page = drop_page,
-      .drop_all = drop_all,
-      .opaque = jit};
+  for (unsigned i = 0; i < PAGE_SLOTS; i++) jit->no_native[i] = (void *)jit->stubs.miss;
+  store->translator =
+      (struct block_translator){.hot = jit_op_hot,
+                                .hot_after = (int64_t)setting("LINUXSQL_JIT_THRESHOLD", HOT_AFTER, 1),
+                                .no_native = jit->no_native,
+                                .drop_page = drop_page,
+                                .drop_all = drop_all,
+                                .opaque = jit};
   store->hart->jit = jit;
   return jit;
 }
 
 void jit_destroy(struct jit *jit) {
-  if (!jit)
-    return;
+  if (!jit) return;
   if (jit->store->translator.opaque == jit) {
     drop_all(jit);
     memset(&jit->store->translator, 0, sizeof jit->store->translator);
@@ -122,6 +111,4 @@ void jit_destroy(struct jit *jit) {
   free(jit);
 }
 
-const struct jit_counters *jit_counters(const struct jit *jit) {
-  return &jit->counters;
-}
+const struct jit_counters *jit_counters(const struct jit *jit) { return &jit->counters; }

@@ -29,21 +29,18 @@ static void emit_exits(struct emitter *e, struct sljit_label *label[4]) {
 bool stubs_build(struct jit *jit) {
   struct sljit_label *label[4];
   struct emitter *e = calloc(1, sizeof *e);
-  if (!e)
-    return false;
+  if (!e) return false;
   *e = (struct emitter){.jit = jit, .c = sljit_create_compiler(NULL)};
   bool ok = e->c != NULL;
   if (ok) {
     registers_core(e->host);
     emit_enter(e);
     emit_exits(e, label);
-    struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES,
-                                                jit->cache.to_exec};
+    struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES, jit->cache.to_exec};
     void *code = sljit_generate_code(e->c, SLJIT_GENERATE_CODE_BUFFER, &buffer);
     ok = code != NULL;
     if (ok) {
-      jit->stubs.enter =
-          (const struct op *(*)(struct hart *, const void *))code;
+      jit->stubs.enter = (const struct op *(*)(struct hart *, const void *))code;
       jit->stubs.miss = sljit_get_label_addr(label[0]);
       jit->stubs.pc = sljit_get_label_addr(label[1]);
       jit->stubs.side = sljit_get_label_addr(label[2]);
