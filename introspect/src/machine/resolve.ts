@@ -2,7 +2,7 @@
 import { introspectError } from '../errors.js';
 import { formatAddress } from '../memory/address.js';
 import { Budget } from '../memory/budget.js';
-import { callTargets } from '../kernel/calls.js';
+import { callTargets, keptArgument } from '../kernel/calls.js';
 import { SystemCalls } from '../kernel/syscalls.js';
 import { Task } from '../kernel/task.js';
 import { TaskList } from '../kernel/task-list.js';
@@ -21,6 +21,8 @@ const commBytes = 15;
  * the first, but compilers inline it into begin_new_exec, which then calls one of the others.
  */
 const namingFunctions = ['__set_task_comm', 'strscpy_pad', 'sized_strscpy'];
+/** Of these, the ones whose first call copies a1 to where a0 points. */
+const copiesToArgument = new Set(['strscpy_pad']);
 const execFunction = 'begin_new_exec';
 const kernelWords = /^(sym|syscall|proc):(.+)$/s;
 
@@ -52,7 +54,21 @@ function callNumber(view: MachineView, name: string): number {
 function process(view: MachineView, name: string): Resolved {
   const short = Buffer.from(name, 'utf8').subarray(0, commBytes).toString('utf8');
   if (processExists(view, short)) return { metNow: true, condition: '' };
-  return { metNow: false, condition: `pc:${symbolAddress(view, namingFunction(view))}&str:a1=${name}` };
+  return { metNow: false, condition: namingCondition(view, name) };
+}
+
+/**
+ * Where a task gets this name: best right after the copy, when the task shows it already; else where the
+ * function that copies it is entered.
+ */
+function namingCondition(view: MachineView, name: string): string {
+  const chosen = namingFunction(view);
+  const address = symbolAddress(view, chosen);
+  const kernel = view.link.keeper.atOrNone(view);
+  const start = kernel?.symbols.lookup(chosen);
+  const kept = kernel && start !== undefined && copiesToArgument.has(chosen) ? keptArgument(kernel, start) : undefined;
+  if (kept) return `pc:${formatAddress(kept.after)}&str:${kept.register}=${name}`;
+  return `pc:${address}&str:a1=${name}`;
 }
 
 function namingFunction(view: MachineView): string {
