@@ -49,7 +49,7 @@ export async function awaitConnections(): Promise<void> {
       await client.end();
       return true;
     } catch (error) {
-      if (['57P03', 'ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) return false;
+      if (['57P03', 'ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(codeOf(error) ?? '')) return false;
       throw unreachable(error);
     }
   };
