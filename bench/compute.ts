@@ -5,6 +5,8 @@ import { median, type Measurement } from './measure.js';
 import type { Result } from './report.js';
 import { bootWorkloads, buildWorkloads, runWorkload, startNative, type Workload } from './workloads.js';
 
+export const clock = process.env['LINUXSQL_BENCH_CLOCK'] === 'cpu' ? 'cpu' : 'wall';
+
 type OnSample = (name: string, value: number) => void;
 
 interface Sample {
@@ -20,13 +22,25 @@ function comparable(workload: Workload, competitor: string): boolean {
   return competitor !== 'native' || workload.kind !== 'floating';
 }
 
+/**
+ * LINUXSQL_BENCH_CLOCK=cpu, for a host that others use: processor time of the whole machine's program instead of the time
+ * that passed. A guest that waits for input uses none, so it is read before the request and after the answer.
+ */
+async function sample(session: Session, workload: string): Promise<{ seconds: number; checksum: string }> {
+  const before = session.used();
+  const outcome = await runWorkload(session, workload);
+  if (clock !== 'cpu') return outcome;
+  if (session.transcript.name === 'native') return { ...outcome, seconds: outcome.usedInside };
+  return { ...outcome, seconds: session.used() - before };
+}
+
 async function runOnAll(workload: Workload, sessions: readonly Session[], onSample: OnSample): Promise<Sample[]> {
   const samples: Sample[] = [];
   let expected: { checksum: string; competitor: string } | undefined;
   for (const session of sessions) {
     const competitor = session.transcript.name;
     if (competitor === 'native' && guestOnly.has(workload.name)) continue;
-    const { seconds, checksum } = await runWorkload(session, workload.name);
+    const { seconds, checksum } = await sample(session, workload.name);
     onSample(`${workload.name}, ${competitor}`, seconds);
     samples.push({ competitor, seconds });
     if (!comparable(workload, competitor)) continue;
@@ -72,7 +86,7 @@ async function computeBenchmark(kinds: readonly string[], rounds: number, onSamp
   return workloads.map(({ name, title }, index) => ({
     benchmark: name,
     title,
-    unit: 's',
+    unit: clock === 'cpu' ? 's of processor time' : 's',
     larger: false,
     measurements: measurements(samples[index] ?? []),
   }));

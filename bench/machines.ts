@@ -1,5 +1,6 @@
 /** Starts linuxsql-vm and qemu-system-riscv64 with the same firmware, kernel, initramfs and command line. */
 import { spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from '../cli/src/base/paths.js';
 import { capture } from '../cli/src/base/run.js';
@@ -88,7 +89,18 @@ export interface Session extends Terminal {
   /** When the program was started, as in Found. */
   started: bigint;
   pid: number;
+  /** Processor time that all threads of the program have used, in seconds. */
+  used(): number;
   end(): Promise<void>;
+}
+
+/** The first figure of schedstat is the time a thread has run, in nanoseconds. */
+function threadSeconds(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  const times = readdirSync(tasks).map((tid) =>
+    Number(readFileSync(`${tasks}/${tid}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return times.reduce((sum, time) => sum + time, 0) / 1e9;
 }
 
 const lifetimeMs = 900_000;
@@ -116,6 +128,7 @@ export function startProgram(name: string, program: string, args: readonly strin
     transcript,
     started,
     pid: child.pid ?? -1,
+    used: () => threadSeconds(child.pid ?? -1),
     type: (text) => void child.stdin.write(text),
     end: async () => {
       child.kill('SIGKILL');

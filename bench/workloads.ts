@@ -56,17 +56,22 @@ export async function startNative(): Promise<Session> {
 }
 
 export interface Outcome {
+  /** On the host's clock, from the guest's first line to its last. */
   seconds: number;
+  /** What the workload itself used, by the clock of the kernel it ran on. */
+  usedInside: number;
   checksum: string;
 }
 
-/** Runs one workload and times it on the host's clock, from its first line to its last. */
+/** Runs one workload to its end. */
 export async function runWorkload(terminal: Terminal, name: string, scale?: number): Promise<Outcome> {
   const { transcript } = terminal;
   await terminal.type(scale === undefined ? `${name}\n` : `${name} ${scale}\n`);
   const { at: started } = await transcript.until([`@start ${name}`]);
   const { marker, at: ended } = await transcript.until([`@end ${name} `, `@failed ${name}`]);
-  const { before } = await transcript.until(['\n']);
+  const { before: checksum } = await transcript.until(['\n']);
   if (marker.startsWith('@failed')) throw new UserError(`workload ${name} failed in ${transcript.name}`);
-  return { seconds: secondsBetween(started, ended), checksum: before.trim() };
+  await transcript.until([`@used ${name} `]);
+  const { before: used } = await transcript.until(['\n']);
+  return { seconds: secondsBetween(started, ended), usedInside: Number(used) / 1e6, checksum: checksum.trim() };
 }

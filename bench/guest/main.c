@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -50,8 +51,13 @@ static const struct workload *find(const char *name) {
   return NULL;
 }
 
+static long long microseconds(const struct timeval *time) {
+  return (long long)time->tv_sec * 1000000 + time->tv_usec;
+}
+
 /* In a process of its own: memory is returned, and a crash fails one workload alone. */
 static bool run(const struct workload *workload, uint32_t scale) {
+  struct rusage usage;
   int status = 0;
   pid_t child;
 
@@ -63,8 +69,12 @@ static bool run(const struct workload *workload, uint32_t scale) {
     fflush(stdout);
     _exit(0);
   }
-  if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+  if (child > 0 && wait4(child, &status, 0, &usage) == child && WIFEXITED(status) &&
+      WEXITSTATUS(status) == 0) {
+    printf("@used %s %lld\n", workload->name, microseconds(&usage.ru_utime) + microseconds(&usage.ru_stime));
+    fflush(stdout);
     return true;
+  }
   printf("@failed %s\n", workload->name);
   fflush(stdout);
   return false;
