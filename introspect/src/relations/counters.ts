@@ -1,7 +1,8 @@
-import { counters as slots } from '../gen/telemetry.js';
+import { counters as daemonCounters } from '../gen/telemetry.js';
 import { rowSource, type RowSource } from '../scan/row-source.js';
-import type { TelemetryArea } from '../telemetry/area.js';
+import type { RingName, TelemetryArea } from '../telemetry/area.js';
 import type { FaultLog } from '../telemetry/fault-log.js';
+import type { HartState } from '../telemetry/hart.js';
 import { cpuTemperature } from '../telemetry/host-sensor.js';
 
 interface Metric {
@@ -11,68 +12,54 @@ interface Metric {
   doc: string;
 }
 
-/** The daemon's counters, then what the service adds: rates, state, host sensor. */
+interface Sources {
+  area: TelemetryArea;
+  hart: HartState;
+  faults: FaultLog;
+  ramBytes: number;
+  /** Values of the daemon's counters by name. */
+  slots: ReadonlyMap<string, number>;
+}
+
+type Added = [name: string, unit: string, doc: string, value: (from: Sources) => number | null];
+
+const written = ({ area }: Sources, ring: RingName) => area.ring(ring).extent().committed;
+
+/** What the service adds to the daemon's counters: rates, state, host sensor. */
+const added: Added[] = [
+  ['hz', 'Hz', 'guest instructions per host second over the last second of running', ({ hart }) => Number(hart.hz)],
+  ['stat_jit_insns', 'count', 'instructions retired by translated code', ({ slots }) => slots.get('jit_insns') ?? null],
+  ['guest_time_ns', 'ns', 'guest time since boot', ({ hart }) => Number(hart.timeNs)],
+  ['state', 'state', '0 paused, 1 running, 2 stepping, 3 poweroff, 4 waiting for PostgreSQL', ({ hart }) => hart.state],
+  ['generation', 'count', 'boots of the machine since its daemon started', ({ area }) => Number(area.generation)],
+  ['ram_bytes', 'bytes', 'guest RAM', ({ ramBytes }) => ramBytes],
+  ['page_fault_records', 'count', 'records written to the page fault ring', (from) => written(from, 'pageFaults')],
+  ['trap_records', 'count', 'records written to the trap ring', (from) => written(from, 'traps')],
+  ['console_records', 'count', 'records written to the console ring', (from) => written(from, 'console')],
+  ['page_faults_missed', 'count', 'page faults overwritten before they were counted', ({ faults }) => faults.missed],
+  ['cpu_temp', 'degC', 'host processor temperature; null without a sensor', () => cpuTemperature()],
+];
+
+/** The daemon's counters, then the service's. */
 export function counters(area: TelemetryArea, faults: FaultLog, ramBytes: number): RowSource {
   const hart = area.hart();
   const values = area.counters();
-  const jitSlot = slots.findIndex((counter) => counter.name === 'jit_insns');
-  const metrics: Metric[] = slots.map((counter, slot) => ({
-    name: counter.name,
+  const own: Metric[] = daemonCounters.map(({ name, unit, doc }, slot) => ({
+    name,
     // The hart snapshot is fresher than the slot.
-    value: counter.name === 'instret' ? Number(hart.instret) : Number(values[slot]!),
-    unit: counter.unit,
-    doc: counter.doc,
+    value: name === 'instret' ? Number(hart.instret) : Number(values[slot]!),
+    unit,
+    doc,
   }));
-  const committed = (name: 'pageFaults' | 'traps' | 'console') => area.ring(name).extent().committed;
-  metrics.push(
-    {
-      name: 'hz',
-      value: Number(hart.hz),
-      unit: 'Hz',
-      doc: 'guest instructions per host second over the last second of running',
-    },
-    {
-      name: 'stat_jit_insns',
-      value: Number(values[jitSlot]!),
-      unit: 'count',
-      doc: 'instructions retired by translated code',
-    },
-    { name: 'guest_time_ns', value: Number(hart.timeNs), unit: 'ns', doc: 'guest time since boot' },
-    {
-      name: 'state',
-      value: hart.state,
-      unit: 'state',
-      doc: '0 paused, 1 running, 2 stepping, 3 poweroff, 4 waiting for PostgreSQL',
-    },
-    {
-      name: 'generation',
-      value: Number(area.generation),
-      unit: 'count',
-      doc: 'boots of the machine since its daemon started',
-    },
-    { name: 'ram_bytes', value: ramBytes, unit: 'bytes', doc: 'guest RAM' },
-    {
-      name: 'page_fault_records',
-      value: committed('pageFaults'),
-      unit: 'count',
-      doc: 'records written to the page fault ring',
-    },
-    { name: 'trap_records', value: committed('traps'), unit: 'count', doc: 'records written to the trap ring' },
-    { name: 'console_records', value: committed('console'), unit: 'count', doc: 'records written to the console ring' },
-    {
-      name: 'page_faults_missed',
-      value: faults.missed,
-      unit: 'count',
-      doc: 'page faults overwritten before the service counted them',
-    },
-    {
-      name: 'cpu_temp',
-      value: cpuTemperature(),
-      unit: 'degC',
-      doc: 'host processor temperature; null without a sensor',
-    },
-  );
-  return rowSource('counters', metrics, {
+  const from: Sources = {
+    area,
+    hart,
+    faults,
+    ramBytes,
+    slots: new Map(own.map(({ name, value }) => [name, value ?? 0])),
+  };
+  const more = added.map(([name, unit, doc, value]): Metric => ({ name, unit, doc, value: value(from) }));
+  return rowSource('counters', [...own, ...more], {
     metric: (metric) => metric.name,
     value: (metric) => metric.value,
     unit: (metric) => metric.unit,
