@@ -8,6 +8,7 @@ const states = {
   kernelNotFound: '55000',
   kernelNotReady: '55000',
   layout: '0A000',
+  unsupported: '0A000',
   viewUnknown: '55000',
   viewGone: '55000',
   cancelled: '57014',

@@ -7,6 +7,7 @@ import { FrameWriter } from '../wire/payload.js';
 import type { ControlChannel } from './control-channel.js';
 import { native } from './native.js';
 
+/** As many 32-bit words as one typed array holds. */
 const largestRam = 16 * 2 ** 30;
 /** Gaps below this are scanned with their neighbours rather than around them. */
 const mergeBytes = 64 * 1024;
@@ -29,8 +30,9 @@ export async function mapMachine(channel: ControlChannel, timeoutMs: number): Pr
     const ramBase = Number(fields.u64());
     const ramBytes = Number(fields.u64());
     const areaBytes = Number(fields.u64());
-    if (!(ramBytes > 0 && ramBytes <= largestRam))
-      throw introspectError('machineUnreachable', 'the machine has an unlikely amount of RAM');
+    if (!(ramBytes > 0 && ramBytes <= largestRam)) {
+      throw introspectError('unsupported', 'guests with more than 16 GB of memory cannot be read');
+    }
     const telemetry = new TelemetryArea(native().mapShared(area, areaBytes));
     const memory = new GuestMemory(native().mapShared(ram, ramBytes), ramBase, () => extents(ram, ramBytes));
     return { memory, telemetry, release: () => native().closeDescriptor(ram) };
