@@ -103,6 +103,7 @@ describe('a machine from nothing to its shell', () => {
     expect(await step('syscall:write')).toMatchObject({ stopped_by: 'syscall', condition_met: true });
     expect(await step('fault:store')).toMatchObject({ condition_met: true });
     expect(await step('proc:login')).toMatchObject({ stopped_by: 'proc', condition_met: true });
+    expect(await one("select count(*) as n from linux.processes where comm = 'login'")).toEqual({ n: '1' });
     expect(await step(`console:${prompt}`)).toMatchObject({ stopped_by: 'console', condition_met: true });
     expect(await step('proc:sh')).toMatchObject({ stopped_by: 'proc', condition_met: true, executed: '0' });
     expect((await failure(() => step('nonsense:1'))).code).toBe('22023');

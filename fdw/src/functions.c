@@ -9,6 +9,9 @@
 #include "src/control.h"
 #include "src/option.h"
 
+/* Naming a process takes some hundred instructions; this many turns are for one that never comes to it. */
+enum { NAMING_INSNS = 64, NAMING_TURNS = 64 };
+
 static char *optional_text(FunctionCallInfo fcinfo, int argument) {
   return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
@@ -136,6 +139,28 @@ static struct step_result no_step(struct client *client, const char *condition) 
       word_of(condition, "", pstrdup(condition)), true, status.instret, 0, status.pc, status.time_ns, 0};
 }
 
+/* proc:NAME stops where the kernel is about to write the name. On from there, a few instructions at a time,
+ * until the process bears it and a query finds it. */
+static void until_named(struct client *client, const char *machine, const char *condition, int64 budget,
+                        struct step_result *result) {
+  for (int turn = 0; turn < NAMING_TURNS; turn++) {
+    int64 left = budget - (int64)result->executed;
+    struct step_result more;
+    bool named;
+
+    (void)control_resolve(machine, condition, &named);
+    if (named || left <= 0) return;
+    more = step(client, psprintf("instret:%llu", (unsigned long long)result->instret + NAMING_INSNS),
+                Min(left, NAMING_INSNS));
+    result->instret = more.instret;
+    result->executed += more.executed;
+    result->pc = more.pc;
+    result->time_ns = more.time_ns;
+    result->host_seconds += more.host_seconds;
+    if (!more.condition_met) return;
+  }
+}
+
 PG_FUNCTION_INFO_V1(linuxsql_vm_step_until);
 Datum linuxsql_vm_step_until(PG_FUNCTION_ARGS) {
   char *condition = text_to_cstring(required_text(fcinfo, 0, "condition"));
@@ -154,6 +179,8 @@ Datum linuxsql_vm_step_until(PG_FUNCTION_ARGS) {
   client = control_connect(machine, false);
   resolved = control_resolve(machine, condition, &met);
   result = met ? no_step(client, condition) : step(client, resolved, budget);
+  if (!met && result.condition_met && strncmp(condition, "proc:", strlen("proc:")) == 0)
+    until_named(client, machine, condition, budget, &result);
   client_discard(client);
   if (result.condition_met) result.stopped_by = word_of(condition, resolved, result.stopped_by);
   nulls[7] = !(result.host_seconds > 0);
