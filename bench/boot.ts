@@ -1,4 +1,5 @@
 /** Start of the program to the instant before the first user process, and to the shell's prompt. */
+import { clock, timeUnit } from './clock.js';
 import { allMachines, boot, type Machine } from './machines.js';
 import { alternate } from './measure.js';
 import type { Result } from './report.js';
@@ -10,7 +11,7 @@ async function timeTo(machine: Machine, text: string): Promise<number> {
   const session = await boot(machine);
   try {
     const { at } = await session.transcript.until([text]);
-    return secondsBetween(session.started, at);
+    return clock === 'cpu' ? session.used() : secondsBetween(session.started, at);
   } finally {
     await session.end();
   }
@@ -27,7 +28,7 @@ export async function bootBenchmark(
   const to = async (benchmark: string, title: string, text: string): Promise<Result> => {
     const competitors = machines.map((machine) => ({ name: machine.name, run: () => timeTo(machine, text) }));
     const measurements = await alternate(competitors, rounds, onSample);
-    return { benchmark, title, unit: 's', larger: false, measurements };
+    return { benchmark, title, unit: timeUnit, larger: false, measurements };
   };
   return [
     await to('boot', 'start of the program to init', initLine),

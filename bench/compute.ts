@@ -1,11 +1,10 @@
 /** Processor and system workloads in every machine and natively; a checksum that differs fails the benchmark. */
 import { UserError } from '../cli/src/base/fail.js';
+import { sample, timeUnit } from './clock.js';
 import { allMachines, type Session } from './machines.js';
 import { median, type Measurement } from './measure.js';
 import type { Result } from './report.js';
-import { bootWorkloads, buildWorkloads, runWorkload, startNative, type Workload } from './workloads.js';
-
-export const clock = process.env['LINUXSQL_BENCH_CLOCK'] === 'cpu' ? 'cpu' : 'wall';
+import { bootWorkloads, buildWorkloads, startNative, type Workload } from './workloads.js';
 
 type OnSample = (name: string, value: number) => void;
 
@@ -20,18 +19,6 @@ const guestOnly = new Set(['rewrite']);
 /** Where multiply and add are fused differs between the guest's processor and the host's. */
 function comparable(workload: Workload, competitor: string): boolean {
   return competitor !== 'native' || workload.kind !== 'floating';
-}
-
-/**
- * LINUXSQL_BENCH_CLOCK=cpu, for a host that others use: processor time of the whole machine's program instead of the time
- * that passed. A guest that waits for input uses none, so it is read before the request and after the answer.
- */
-async function sample(session: Session, workload: string): Promise<{ seconds: number; checksum: string }> {
-  const before = session.used();
-  const outcome = await runWorkload(session, workload);
-  if (clock !== 'cpu') return outcome;
-  if (session.transcript.name === 'native') return { ...outcome, seconds: outcome.usedInside };
-  return { ...outcome, seconds: session.used() - before };
 }
 
 async function runOnAll(workload: Workload, sessions: readonly Session[], onSample: OnSample): Promise<Sample[]> {
@@ -86,7 +73,7 @@ async function computeBenchmark(kinds: readonly string[], rounds: number, onSamp
   return workloads.map(({ name, title }, index) => ({
     benchmark: name,
     title,
-    unit: clock === 'cpu' ? 's of processor time' : 's',
+    unit: timeUnit,
     larger: false,
     measurements: measurements(samples[index] ?? []),
   }));

@@ -8,8 +8,8 @@ import { firmwareFiles } from '../cli/src/setup/firmware.js';
 import { Transcript, type Terminal } from './transcript.js';
 
 export interface Guest {
-  /** Initial RAM file system; the mini root file system unless given. */
-  initrd?: string;
+  /** Initial RAM file system; the mini root file system unless given; null: none. */
+  initrd?: string | null;
   memory?: string;
   /** Added to the kernel's command line. */
   append?: string;
@@ -29,9 +29,13 @@ const defaultMemory = '256M';
 /** LINUXSQL_BENCH_VM: another build of linuxsql-vm to measure. */
 export const ourProgram = process.env['LINUXSQL_BENCH_VM'] ?? join(build, 'vm-core/linuxsql-vm');
 
-async function bootFiles(guest: Guest): Promise<[firmware: string, kernel: string, initrd: string, append: string]> {
+/** Arguments that linuxsql-vm and QEMU both have, but for the number of dashes. */
+async function bootArguments(guest: Guest, dashes: '-' | '--'): Promise<string[]> {
   const { firmware, kernel, initramfs } = await firmwareFiles();
-  return [firmware, kernel, guest.initrd ?? initramfs, ['console=ttyS0', guest.append ?? ''].join(' ').trim()];
+  const initrd = guest.initrd === undefined ? initramfs : guest.initrd;
+  const args = [`${dashes}bios`, firmware, `${dashes}kernel`, kernel];
+  if (initrd !== null) args.push(`${dashes}initrd`, initrd);
+  return [...args, `${dashes}append`, ['console=ttyS0', guest.append ?? ''].join(' ').trim()];
 }
 
 export type Engine = 'jit' | 'interp';
@@ -40,10 +44,8 @@ export function ours(engine: Engine): Machine {
   return {
     name: `linuxsql-vm, ${engine}`,
     command: async (guest) => {
-      const [bios, kernel, initrd, append] = await bootFiles(guest);
-      const memory = guest.memory ?? defaultMemory;
-      const args = ['--engine', engine, '--memory', memory, '--bios', bios, '--kernel', kernel, '--initrd', initrd];
-      args.push('--append', append, '--console', 'stdio');
+      const args = ['--engine', engine, '--memory', guest.memory ?? defaultMemory, '--console', 'stdio'];
+      args.push(...(await bootArguments(guest, '--')));
       if (guest.disk !== undefined) args.push('--disk', guest.disk);
       return { program: ourProgram, args: [...args, ...(guest.extra ?? [])] };
     },
@@ -54,10 +56,9 @@ export function ours(engine: Engine): Machine {
 export const qemu: Machine = {
   name: 'qemu-system-riscv64',
   command: async (guest) => {
-    const [bios, kernel, initrd, append] = await bootFiles(guest);
     const args = ['-machine', 'virt', '-cpu', 'rv64,zba=true,zbb=true,zbc=true,zbs=true', '-smp', '1'];
     args.push('-m', guest.memory ?? defaultMemory, '-nographic', '-nodefaults', '-no-reboot', '-serial', 'stdio');
-    args.push('-bios', bios, '-kernel', kernel, '-initrd', initrd, '-append', append);
+    args.push(...(await bootArguments(guest, '-')));
     if (guest.disk !== undefined)
       args.push('-drive', `file=${guest.disk},format=raw,if=none,id=d`, '-device', 'virtio-blk-device,drive=d');
     return { program: 'qemu-system-riscv64', args: [...args, ...(guest.extra ?? [])] };

@@ -6,6 +6,7 @@ import { bootBenchmark } from './boot.js';
 import { cpuBenchmark, systemBenchmark } from './compute.js';
 import { fdwBenchmark } from './fdw.js';
 import { mipsBenchmark } from './mips.js';
+import { postgresBenchmark } from './postgres.js';
 import { profileBenchmark } from './profile.js';
 import { publish } from './publish.js';
 import { hostNow, printSection, profileSection, writeSections, type Result, type Section } from './report.js';
@@ -18,6 +19,7 @@ const benchmarks: Record<string, Benchmark> = {
   mips: mipsBenchmark,
   cpu: cpuBenchmark,
   system: systemBenchmark,
+  postgres: postgresBenchmark,
   storage: storageBenchmark,
   fdw: fdwBenchmark,
   [profileSection]: profileBenchmark,

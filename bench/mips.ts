@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ControlClient } from '../cli/src/control/client.js';
+import { sample } from './clock.js';
 import { allMachines, boot, ours, type Machine } from './machines.js';
 import { alternate } from './measure.js';
 import type { Result } from './report.js';
@@ -32,7 +33,7 @@ async function countInstructions(): Promise<number> {
 async function millionsPerSecond(machine: Machine, instructions: number): Promise<number> {
   const session = await bootWorkloads(machine);
   try {
-    const { seconds } = await runWorkload(session, workload);
+    const { seconds } = await sample(session, workload);
     return instructions / seconds / 1e6;
   } finally {
     await session.end();

@@ -29,6 +29,7 @@ const titles: Record<string, string> = {
   mips: 'Instructions per second',
   cpu: 'Processor',
   system: 'System',
+  postgres: 'PostgreSQL 17 in the guest',
   storage: 'Disk',
   fdw: 'Foreign tables',
   [profileSection]: "Where the hart's thread spends its time",
