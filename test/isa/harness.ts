@@ -6,7 +6,7 @@
  * emulator, asan the sanitizer build.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from './insn-table.js';
@@ -29,10 +29,12 @@ export function hostOfTests(): HostName {
   return host;
 }
 
-/** Builds the daemon for a host unless that is up to date. */
+/** Builds the daemon for a host unless that is up to date. Test files run side by side: one builds at a time. */
 export async function buildHart(host: HostName): Promise<void> {
   const which = { native: [], asan: ['SANITIZE=1'], aarch64: ['HOST=aarch64'], riscv64: ['HOST=riscv64'] }[host];
-  const result = await run(['make', '-s', '-C', `${repositoryRoot}vm-core`, '-j2', ...which], 600);
+  mkdirSync(`${repositoryRoot}build`, { recursive: true });
+  const alone = ['flock', `${repositoryRoot}build/vm-core-${host}.lock`];
+  const result = await run([...alone, 'make', '-s', '-C', `${repositoryRoot}vm-core`, '-j2', ...which], 600);
   if (result.status !== 'exit 0') throw new Error(`building linuxsql-vm for ${host}: ${result.stderr}`);
 }
 

@@ -1,6 +1,6 @@
 /**
- * The hart as a program of other hosts: cross-built and run under their user-mode emulators it passes the same programs
- * and ends in the same state as here, bit for bit.
+ * The hart as a program of other hosts, and as a program of this one with sanitizers: cross-built and run under their
+ * user-mode emulators it passes the same programs and ends in the same state as here, bit for bit.
  */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -23,7 +23,7 @@ async function finalState(elf: string, host: HostName, folder: string): Promise<
   return { instret: stats['instret'], state: stats['state_sha256'] };
 }
 
-for (const host of ['aarch64', 'riscv64'] as const)
+for (const host of ['aarch64', 'riscv64', 'asan'] as const)
   describe(host, () => {
     beforeAll(() => buildHart(host), 600_000);
 
