@@ -22,11 +22,20 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
 
 static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **labels) {
   const struct region_node *node = e->node;
+  e->done = 0;
   for (e->index = from; e->index < node->count; e->index++) {
     if (labels) labels[e->index] = sljit_emit_label(e->c);
+    if (e->index && e->index == e->done) continue;
     lower(e, &e->region->insns[node->insn[e->index]], e->index + 1 == node->count);
   }
   if (!node->ends) exit_at_end(e, node->next);
+}
+
+/* Every way through the region passes a check for all it may execute until the next one: where it is entered,
+ * and at the nodes edges lead back to. */
+static void check_budget(struct emitter *e, const struct region_node *node) {
+  struct sljit_jump *spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
+  e->cold[e->cold_count++] = (struct cold){.kind = COLD_BUDGET, .from = spent, .node = node};
 }
 
 static void lower_node(struct emitter *e, unsigned index) {
@@ -37,10 +46,8 @@ static void lower_node(struct emitter *e, unsigned index) {
   e->cached = -1;
   windows_plan(e);
   e->label[index] = sljit_emit_label(e->c);
-  sljit_emit_op2(e->c, SLJIT_SUB | SLJIT_SET_SIG_LESS, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM,
-                 node->count);
-  e->cold[e->cold_count++] =
-      (struct cold){.kind = COLD_BUDGET, .from = sljit_emit_jump(e->c, SLJIT_SIG_LESS), .node = node};
+  if (node->header) check_budget(e, node);
+  sljit_emit_op2(e->c, SLJIT_SUB, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, node->count);
   lower_rest(e, 0, NULL);
 }
 
@@ -62,13 +69,20 @@ static void lower_slow(struct emitter *e) {
 /* Where other regions and the interpreter come in. */
 static void entries(struct emitter *e) {
   for (unsigned i = 0; i < e->region->node_count; i++) {
-    if (!e->extras && !e->uses_f) {
+    const struct region_node *node = &e->region->nodes[i];
+    if (!e->extras && !e->uses_f && node->header) {
       e->entry[i] = e->label[i];
       continue;
     }
     e->entry[i] = sljit_emit_label(e->c);
+    struct sljit_jump *spent = NULL;
+    if (!node->header) spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
     registers_load(e, false);
     sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), e->label[i]);
+    if (spent) {
+      here(e, spent);
+      exit_to_interpreter(e, node->offset);
+    }
   }
 }
 
@@ -107,7 +121,9 @@ static void publish(struct emitter *e, struct code_region *made) {
     page->native[slot] = (void *)sljit_get_label_addr(e->entry[i]);
     made->entry[made->entry_count++] = node->offset;
     struct block *block = (struct block *)(uintptr_t)page->slot[slot];
-    if (block && block->ops->fn == jit_op_hot) block->ops->fn = jit_op_native;
+    if (!block || (block->ops->fn != jit_op_hot && block->ops->fn != jit_op_native)) continue;
+    block->ops->fn = jit_op_native;
+    block->ops->imm = node->path;
   }
 }
 

@@ -59,7 +59,7 @@ struct operand {
 };
 
 enum cold_kind {
-  COLD_BUDGET, /* the node does not fit into the budget */
+  COLD_BUDGET, /* the budget does not cover the way to the next check */
   COLD_OP,     /* the op function does what the inline code could not; then resume
                 */
 };
@@ -118,7 +118,8 @@ struct emitter {
   /* A node is lowered up to twice: fast, with windows and without slow ways
    * back into it, and slow, behind the region, with a probe for each access. */
   bool fast;
-  int cached; /* window whose host address is in R1, -1: none */
+  unsigned done; /* index of an instruction that was lowered with the one before it */
+  int cached;    /* window whose host address is in R1, -1: none */
   unsigned window_count, slow_count;
   struct window windows[WINDOWS_MAX];
   int8_t window_of[BLOCK_MAX_INSNS];
@@ -164,6 +165,7 @@ void windows_plan(struct emitter *e);
 /* jit/exits.c: leaving a node. */
 void exit_to_offset(struct emitter *e, int64_t offset);
 void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
+void exit_to_interpreter(struct emitter *e, unsigned offset); /* nothing to store any more */
 void exit_to_address(struct emitter *e);
 void exit_with_op(struct emitter *e, const struct op *side);
 void call_op(struct emitter *e, const struct op *side);
@@ -212,6 +214,14 @@ static inline void op1(struct emitter *e, sljit_s32 op, struct operand d, struct
 static inline void op2(struct emitter *e, sljit_s32 op, struct operand d, struct operand a,
                        struct operand b) {
   sljit_emit_op2(e->c, op, d.r, d.w, a.r, a.w, b.r, b.w);
+}
+
+/* d = a + constant */
+static inline void add(struct emitter *e, struct operand d, struct operand a, int64_t constant) {
+  if (constant)
+    op2(e, SLJIT_ADD, d, a, imm(constant));
+  else
+    op1(e, SLJIT_MOV, d, a);
 }
 
 /* rd = move(from), where the move may narrow: to memory it would store only as

@@ -8,9 +8,13 @@ static void jump_fixed(struct emitter *e, sljit_uw address) {
   sljit_set_target(sljit_emit_jump(e->c, SLJIT_JUMP), address);
 }
 
+void exit_to_interpreter(struct emitter *e, unsigned offset) {
+  sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)offset);
+  jump_fixed(e, e->jit->stubs.miss);
+}
+
 /* R0: virtual address. The code TLB knows its page, the page where its machine
- * code is. In the last page of all, an address differs from the tag of an empty
- * entry in its low bits only; bit 0 is among them, and rotated it is too large. */
+ * code is. */
 void exit_to_address(struct emitter *e) {
   enum { CODE = offsetof(struct tlb_set, code), PAGE = CODE + offsetof(struct tlb_code_entry, page) };
   struct sljit_compiler *c = e->c;
@@ -19,15 +23,12 @@ void exit_to_address(struct emitter *e) {
   sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, (TLB_SIZE - 1) << 4);
   sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_exec));
   sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
-  sljit_emit_op2(c, SLJIT_ROTR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, 1);
-  struct sljit_jump *other = sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE / 2);
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_R0, 0);
+  struct sljit_jump *other = sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE);
   sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_MEM1(SLJIT_R1), CODE);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), PAGE);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), offsetof(struct code_page, native));
   sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM2(SLJIT_R1, SLJIT_R0), 2);
   sljit_set_label(other, sljit_emit_label(c));
-  sljit_emit_op2(c, SLJIT_ROTL, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, 1);
   sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
   jump_fixed(e, e->jit->stubs.pc);
 }
@@ -102,10 +103,8 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
   sljit_set_label(cold->from, label);
   if (cold->also) sljit_set_label(cold->also, label);
   if (cold->kind == COLD_BUDGET) {
-    sljit_emit_op2(c, SLJIT_ADD, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, cold->node->count);
     registers_store(e, false);
-    sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, cold->node->offset);
-    jump_fixed(e, e->jit->stubs.miss);
+    exit_to_interpreter(e, cold->node->offset);
     return;
   }
   call_op(e, cold->side);

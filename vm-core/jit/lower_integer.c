@@ -12,6 +12,42 @@ static void word(struct emitter *e, const struct insn *insn, sljit_s32 op, struc
   set_guest(e, insn->rd, SLJIT_MOV_S32, reg(SLJIT_R0));
 }
 
+/* srliw by one or more: the result is not negative, so its upper half is zero. */
+static void shift_right_word(struct emitter *e, const struct insn *insn) {
+  if (!insn->imm || !HOST_X86 || !e->host[insn->rd]) {
+    word(e, insn, SLJIT_LSHR, imm(insn->imm));
+    return;
+  }
+  op2(e, SLJIT_LSHR | SLJIT_32, guest(e, insn->rd), guest(e, insn->rs1), imm(insn->imm));
+}
+
+/* x0 as an operand of add, or, xor, sub makes a move. */
+static bool moves(struct emitter *e, const struct insn *insn) {
+  if (insn->id != INSN_add && insn->id != INSN_or && insn->id != INSN_xor && insn->id != INSN_sub)
+    return false;
+  if (!insn->rs2) return op1(e, SLJIT_MOV, guest(e, insn->rd), guest(e, insn->rs1)), true;
+  if (insn->rs1 || insn->id == INSN_sub) return false;
+  return op1(e, SLJIT_MOV, guest(e, insn->rd), guest(e, insn->rs2)), true;
+}
+
+/* slli and srli or srai by the same amount, both into one register: an extension of the low part. Does both.
+ */
+static bool extends(struct emitter *e, const struct insn *insn) {
+  if (insn->id != INSN_slli || e->index + 1 >= e->node->count) return false;
+  const struct insn *next = &e->region->insns[e->node->insn[e->index + 1]].insn;
+  bool is_signed = next->id == INSN_srai;
+  if ((next->id != INSN_srli && !is_signed) || next->imm != insn->imm) return false;
+  if (next->rd != insn->rd || next->rs1 != insn->rd) return false;
+  sljit_s32 move = insn->imm == 32   ? (is_signed ? SLJIT_MOV_S32 : SLJIT_MOV_U32)
+                   : insn->imm == 48 ? (is_signed ? SLJIT_MOV_S16 : SLJIT_MOV_U16)
+                   : insn->imm == 56 ? (is_signed ? SLJIT_MOV_S8 : SLJIT_MOV_U8)
+                                     : 0;
+  if (!move || !insn->rs1) return false;
+  set_guest(e, insn->rd, move, guest(e, insn->rs1));
+  e->done = e->index + 1;
+  return true;
+}
+
 static void set_if_less(struct emitter *e, const struct insn *insn, sljit_s32 type, struct operand b) {
   struct operand a = guest(e, insn->rs1), d = guest(e, insn->rd);
   sljit_emit_op2u(e->c, SLJIT_SUB | (type == SLJIT_LESS ? SLJIT_SET_LESS : SLJIT_SET_SIG_LESS), a.r, a.w, b.r,
@@ -56,7 +92,7 @@ static bool immediate(struct emitter *e, const struct insn *insn) {
   case INSN_srai: return plain(e, insn, SLJIT_ASHR, i), true;
   case INSN_addiw: return add_word_immediate(e, insn), true;
   case INSN_slliw: return word(e, insn, SLJIT_SHL, i), true;
-  case INSN_srliw: return word(e, insn, SLJIT_LSHR, i), true;
+  case INSN_srliw: return shift_right_word(e, insn), true;
   case INSN_sraiw: return word(e, insn, SLJIT_ASHR, i), true;
   case INSN_lui: return op1(e, SLJIT_MOV, guest(e, insn->rd), i), true;
   default: return false;
@@ -95,5 +131,5 @@ bool lower_integer(struct emitter *e, const struct region_insn *at) {
   if (!mine) return false;
   if (!insn->rd) return insn->id <= INSN_sraw; /* no effect */
   if (insn->id == INSN_auipc) return add_pc(e, at), true;
-  return immediate(e, insn) || registers(e, insn);
+  return moves(e, insn) || extends(e, insn) || immediate(e, insn) || registers(e, insn);
 }

@@ -31,7 +31,7 @@ static void conditional(struct emitter *e, const struct region_insn *at, sljit_s
 }
 
 static void indirect(struct emitter *e, const struct region_insn *at) {
-  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, at->insn.rs1), imm(at->insn.imm));
+  add(e, reg(SLJIT_R0), guest(e, at->insn.rs1), at->insn.imm);
   op2(e, SLJIT_AND, reg(SLJIT_R0), reg(SLJIT_R0), imm(-2));
   link(e, at);
   exit_to_address(e);

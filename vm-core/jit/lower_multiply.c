@@ -19,13 +19,13 @@ static void multiply_word(struct emitter *e, const struct insn *insn) {
 }
 
 /* By zero: all ones, or the dividend itself. By -1: the negated dividend, or 0.
- * Word divisions are done in 64 bits, where -2^31 / -1 does not overflow. */
+ * Signed words are divided in 64 bits, where -2^31 / -1 does not overflow. */
 static void divide(struct emitter *e, const struct insn *insn, bool is_signed, bool remainder, bool is_word) {
   struct sljit_jump *minus = NULL, *from_minus = NULL;
   operands(e, insn, !is_word ? SLJIT_MOV : is_signed ? SLJIT_MOV_S32 : SLJIT_MOV_U32);
   struct sljit_jump *zero = branch(e, SLJIT_EQUAL, reg(SLJIT_R1), imm(0));
   if (is_signed && !is_word) minus = branch(e, SLJIT_EQUAL, reg(SLJIT_R1), imm(-1));
-  sljit_emit_op0(e->c, is_signed ? SLJIT_DIVMOD_SW : SLJIT_DIVMOD_UW);
+  sljit_emit_op0(e->c, is_signed ? SLJIT_DIVMOD_SW : SLJIT_DIVMOD_UW | (is_word ? SLJIT_32 : 0));
   if (remainder) op1(e, SLJIT_MOV, reg(SLJIT_R0), reg(SLJIT_R1));
   struct sljit_jump *done = sljit_emit_jump(e->c, SLJIT_JUMP);
   if (minus) {

@@ -43,7 +43,7 @@ static struct operand single(struct emitter *e, const struct region_insn *at, bo
                              struct sljit_jump *also) {
   unsigned set = set_of(write);
   e->cached = -1;
-  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, at->insn.rs1), imm(at->insn.imm));
+  add(e, reg(SLJIT_R0), guest(e, at->insn.rs1), at->insn.imm);
   find_entry(e);
   struct sljit_jump *miss = compare_tag(e, set, (int32_t)(-PAGE_SIZE | (int)(size - 1)));
   if (e->fast) {
@@ -62,7 +62,7 @@ static struct operand single(struct emitter *e, const struct region_insn *at, bo
 static void open_window(struct emitter *e, struct window *window, int slot) {
   unsigned set = set_of(window->write);
   int32_t grain = window->granule, first = window->first & -grain, last = window->last & -grain;
-  op2(e, SLJIT_ADD, reg(SLJIT_R0), guest(e, window->base), imm(first));
+  add(e, reg(SLJIT_R0), guest(e, window->base), first);
   find_entry(e);
   if (last != first) op2(e, SLJIT_ADD, reg(SLJIT_R0), reg(SLJIT_R0), imm(last - first));
   to_slow(e, compare_tag(e, set, -PAGE_SIZE | (grain - 1)));

@@ -119,6 +119,41 @@ static void make_nodes(struct region *region) {
   }
 }
 
+unsigned region_successors(const struct region *region, const struct region_node *node, int successor[2]) {
+  const struct region_insn *last = &region->insns[node->insn[node->count - 1]];
+  int64_t to[2] = {node->next, -1};
+  if (node->ends) {
+    bool conditional = last->insn.id != INSN_ILLEGAL && insn_table[last->insn.id].format == FORMAT_B;
+    if (!conditional) to[0] = -1;
+    if (conditional || last->insn.id == INSN_jal) to[1] = region_target(last);
+  }
+  unsigned count = 0;
+  for (unsigned i = 0; i < 2; i++) {
+    int found = region_node_at(region, to[i]);
+    if (found >= 0) successor[count++] = found;
+  }
+  return count;
+}
+
+/* Nodes are in order of offset: an edge to an earlier one, or itself, leads back. */
+static void find_paths(struct region *region) {
+  int to[2];
+  for (unsigned i = 0; i < region->node_count; i++) {
+    unsigned count = region_successors(region, &region->nodes[i], to);
+    for (unsigned k = 0; k < count; k++)
+      if (to[k] <= (int)i) region->nodes[to[k]].header = true;
+  }
+  for (unsigned i = region->node_count; i-- > 0;) {
+    struct region_node *node = &region->nodes[i];
+    unsigned longest = 0, count = region_successors(region, node, to);
+    for (unsigned k = 0; k < count; k++) {
+      const struct region_node *next = &region->nodes[to[k]];
+      if (to[k] > (int)i && !next->header && next->path > longest) longest = next->path;
+    }
+    node->path = (uint16_t)(node->count + longest);
+  }
+}
+
 bool region_discover(struct region *region, const struct block_store *store, const uint8_t *page,
                      unsigned offset) {
   memset(region, 0, sizeof *region);
@@ -126,5 +161,6 @@ bool region_discover(struct region *region, const struct block_store *store, con
   for (unsigned i = 0; i < region->pending_count; i++) walk(region, store, page, region->pending[i]);
   make_nodes(region);
   weigh(region);
+  find_paths(region);
   return region_node_at(region, offset) >= 0;
 }

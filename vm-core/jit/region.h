@@ -21,6 +21,8 @@ struct region_node {
   uint16_t offset;                /* of the first instruction */
   uint16_t count;                 /* instructions, 1..BLOCK_MAX_INSNS */
   uint16_t next;                  /* offset behind the last instruction */
+  bool header;                    /* an edge leads back to it */
+  uint16_t path;                  /* instructions of the longest way from here that passes no header again */
   bool ends;                      /* the last instruction jumps or must be executed by the dispatcher
                                    */
   uint16_t insn[BLOCK_MAX_INSNS]; /* indices into region.insns */
@@ -46,6 +48,9 @@ bool region_discover(struct region *region, const struct block_store *store, con
 /* Target of a branch or jal as page offset: outside 0..4095 it lies in another
  * page. */
 int64_t region_target(const struct region_insn *at);
+
+/* Nodes that follow a node inside the region, at most two; returns how many. */
+unsigned region_successors(const struct region *region, const struct region_node *node, int successor[2]);
 
 /* Node that begins at a page offset, or -1. */
 static inline int region_node_at(const struct region *region, int64_t offset) {

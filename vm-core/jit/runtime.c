@@ -28,15 +28,22 @@ const struct block *jit_op_return(struct hart *hart, const struct op *op) {
   return &jit_continue;
 }
 
-/* The budget has been charged for the block; machine code charges it itself. */
+/* The budget has been charged for the block; machine code charges it itself, and begins when there are `imm`.
+ */
 const struct block *jit_op_native(struct hart *hart, const struct op *op) {
   struct jit *jit = hart->jit;
+  if (unlikely(hart->budget + op->left < op->imm)) NEXT; /* machine code would not begin */
   hart->budget += op->left;
   derive_fp(hart);
   int64_t before = hart->budget;
   const struct op *next = jit->stubs.enter(hart, hart->block->page->native[op->offset >> 1]);
   jit->counters.insns += (uint64_t)(before - hart->budget);
   jit->counters.entries++;
+  if (unlikely(next == &jit_go_op &&
+               hart->budget == before)) { /* it did not begin: never try again and again */
+    hart->budget -= op->left;
+    NEXT;
+  }
   return next ? next->fn(hart, next) : NULL;
 }
 
@@ -49,7 +56,10 @@ const struct block *jit_op_hot(struct hart *hart, const struct op *op) {
     count->imm = INT64_MAX;
     NEXT;
   }
-  count->fn = jit_op_native;
+  if (count->fn != jit_op_native) {
+    count->fn = jit_op_native;
+    count->imm = REGION_MAX_INSNS;
+  }
   return jit_op_native(hart, op);
 }
 
@@ -73,7 +83,7 @@ static uint64_t setting(const char *name, uint64_t otherwise, uint64_t least) {
   return value < least ? least : value;
 }
 
-enum { HOT_AFTER = 64, CACHE_BYTES = 64 << 20, CACHE_LEAST = 256 << 10 };
+enum { HOT_AFTER = 64, CACHE_BYTES = 64 << 20, CACHE_LEAST = 2 << 20 };
 
 struct jit *jit_create(struct block_store *store, const char **error) {
   *error = "not enough memory for the JIT";
