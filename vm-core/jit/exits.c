@@ -14,7 +14,8 @@ void exit_to_interpreter(struct emitter *e, unsigned offset) {
 }
 
 /* R0: virtual address. The code TLB knows its page, the page where its machine
- * code is. */
+ * code is. In the last page of all, an address differs from the tag of an empty
+ * entry in its low bits only; bit 0 is among them, and rotated it is too large. */
 void exit_to_address(struct emitter *e) {
   enum { CODE = offsetof(struct tlb_set, code), PAGE = CODE + offsetof(struct tlb_code_entry, page) };
   struct sljit_compiler *c = e->c;
@@ -23,12 +24,15 @@ void exit_to_address(struct emitter *e) {
   sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, (TLB_SIZE - 1) << 4);
   sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_exec));
   sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
-  struct sljit_jump *other = sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE);
+  sljit_emit_op2(c, SLJIT_ROTR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, 1);
+  struct sljit_jump *other = sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE / 2);
+  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_R0, 0);
   sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_MEM1(SLJIT_R1), CODE);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), PAGE);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), offsetof(struct code_page, native));
   sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM2(SLJIT_R1, SLJIT_R0), 2);
   sljit_set_label(other, sljit_emit_label(c));
+  sljit_emit_op2(c, SLJIT_ROTL, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, 1);
   sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
   jump_fixed(e, e->jit->stubs.pc);
 }
