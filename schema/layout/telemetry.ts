@@ -228,6 +228,9 @@ export const counters: Counter[] = [
   { name: 'faults_resolved', unit: 'count', doc: 'faults whose retried access reached a physical page' },
   { name: 'inputs_logged', unit: 'count', doc: 'records appended to the input log' },
   { name: 'views_opened', unit: 'count', doc: 'consistent views opened' },
+  { name: 'jit_compiles', unit: 'count', doc: 'regions of code translated' },
+  { name: 'jit_evictions', unit: 'count', doc: 'translated regions dropped to make room' },
+  { name: 'jit_entries', unit: 'count', doc: 'changes from the interpreter to translated code' },
   ...exceptionNames.map((name, code) => ({
     name: `exc_${code}_${name}`,
     unit: 'count' as const,

@@ -73,10 +73,14 @@ void engine_flush(struct engine *engine) {
 void engine_counters(const struct engine *engine, struct engine_counters *out) {
   const struct mmu_counters *mmu = &engine->hart->mmu->counters;
   const struct block_counters *blocks = &engine->blocks.counters;
-  uint64_t jit_insns = engine->jit ? jit_counters(engine->jit)->insns : 0;
+  struct jit_counters jit = engine->jit ? *jit_counters(engine->jit) : (struct jit_counters){0};
+  uint64_t jit_insns = jit.insns;
   *out = (struct engine_counters){
       .interp_insns = hart_instret(engine->hart) - engine->insns_start - jit_insns,
       .jit_insns = jit_insns,
+      .jit_compiles = jit.compiles,
+      .jit_evictions = jit.evictions,
+      .jit_entries = jit.entries,
       .blocks_built = blocks->built,
       .blocks_dropped = blocks->dropped,
       .traps = engine->traps,

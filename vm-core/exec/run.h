@@ -73,7 +73,8 @@ const char *stop_reason_name(enum stop_reason reason);
 
 /* Instructions retired by each kind of execution, for --stats and telemetry. */
 struct engine_counters {
-  uint64_t interp_insns, jit_insns, blocks_built, blocks_dropped, traps, interrupts, wfi;
+  uint64_t interp_insns, jit_insns, jit_compiles, jit_evictions, jit_entries;
+  uint64_t blocks_built, blocks_dropped, traps, interrupts, wfi;
   uint64_t tlb_fill_read, tlb_fill_write, tlb_fill_fetch, tlb_walks, tlb_flush, tlb_flush_page;
   uint64_t mmio_reads, mmio_writes;
 };

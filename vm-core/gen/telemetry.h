@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TELEMETRY_MAGIC UINT64_C(0x314c45544c51534c)
-#define TELEMETRY_LAYOUT_HASH UINT64_C(0x7c19565de10a0ceb)
+#define TELEMETRY_LAYOUT_HASH UINT64_C(0x88af106bd5ed811e)
 #define TELEMETRY_NO_PAGE UINT64_C(0xffffffffffffffff)
 #define TELEMETRY_OFFSET_HEADER 0
 #define TELEMETRY_OFFSET_HART 4096
@@ -233,6 +233,9 @@ enum counter {
   COUNTER_FAULTS_RESOLVED, /* count: faults whose retried access reached a physical page */
   COUNTER_INPUTS_LOGGED, /* count: records appended to the input log */
   COUNTER_VIEWS_OPENED, /* count: consistent views opened */
+  COUNTER_JIT_COMPILES, /* count: regions of code translated */
+  COUNTER_JIT_EVICTIONS, /* count: translated regions dropped to make room */
+  COUNTER_JIT_ENTRIES, /* count: changes from the interpreter to translated code */
   COUNTER_EXC_0_INSN_MISALIGNED, /* count: exceptions with cause 0 */
   COUNTER_EXC_1_INSN_ACCESS, /* count: exceptions with cause 1 */
   COUNTER_EXC_2_ILLEGAL, /* count: exceptions with cause 2 */

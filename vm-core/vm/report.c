@@ -73,6 +73,9 @@ static void report_counters(const struct runner *runner) {
   telemetry_set(telemetry, COUNTER_IDLE_NS, runner->machine->hart.idle_ns);
   telemetry_set(telemetry, COUNTER_INTERP_INSNS, counters.interp_insns);
   telemetry_set(telemetry, COUNTER_JIT_INSNS, counters.jit_insns);
+  telemetry_set(telemetry, COUNTER_JIT_COMPILES, counters.jit_compiles);
+  telemetry_set(telemetry, COUNTER_JIT_EVICTIONS, counters.jit_evictions);
+  telemetry_set(telemetry, COUNTER_JIT_ENTRIES, counters.jit_entries);
   telemetry_set(telemetry, COUNTER_HOST_RUN_NS, runner_host_ns(runner));
   telemetry_set(telemetry, COUNTER_WFI, counters.wfi);
   telemetry_set(telemetry, COUNTER_BLOCKS_DECODED, counters.blocks_built);
