@@ -100,6 +100,11 @@ static void report_path(struct lockstep *lockstep, uint64_t insns) {
   }
   fprintf(stderr, "  the last instructions, as the interpreter executes them:\n");
   print_trace(lockstep, trace, count);
+  uint64_t gpa;
+  if (count && mmu_debug_translate(side->hart, trace[(count - 1) % TRACE].pc, &gpa))
+    fprintf(stderr,
+            "  the last one is at physical 0x%" PRIx64 "; LINUXSQL_JIT_DUMP=FILE keeps all machine code\n",
+            gpa);
 }
 
 static void report_words(const struct lockstep *lockstep) {
