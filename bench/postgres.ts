@@ -29,7 +29,7 @@ async function runMachine(machine: Machine, image: string): Promise<{ seconds: n
   const folder = await mkdtemp(join(ensureFolder(join(build, 'bench')), 'postgres-'));
   const disk = join(folder, 'disk');
   try {
-    await mustRun('copying the disk', 'cp', ['--sparse=always', image, disk]);
+    await mustRun('copying the disk', 'cp', ['--sparse=always', '--no-preserve=mode', image, disk]);
     const session = await boot(machine, {
       initrd: null,
       memory: '512M',

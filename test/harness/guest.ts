@@ -1,5 +1,5 @@
 /** A machine from files, without a database: linuxsql-vm with its console on a pipe. */
-import { copyFileSync, constants, existsSync } from 'node:fs';
+import { chmodSync, copyFileSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run, spawnOwned, type OwnedProcess } from './processes.js';
@@ -98,6 +98,7 @@ async function copyDisk(image: string, folder: string): Promise<string> {
     const { code, stderr } = await run('cp', ['--sparse=always', image, copy], { timeoutMs: 120_000 });
     if (code !== 0) throw new Error(`copying the disk failed: ${stderr}`);
   }
+  chmodSync(copy, 0o600); // the image is read-only, and only root may write to such a copy
   return copy;
 }
 
