@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "interp/build.h"
-#include "jit/emit.h"
+#include "jit/dump.h"
+
+/* sljit counts code in bytes on x86, in instructions elsewhere. */
+enum { CODE_UNIT = HOST_X86 ? 1 : 4 };
 
 static void lower(struct emitter *e, const struct region_insn *at, bool last) {
   if (at->insn.id == INSN_ILLEGAL) {
@@ -16,7 +19,7 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
     exit_with_op(e, side_op(e, at));
     return;
   }
-  if (lower_multiply(e, at) || lower_bits(e, at) || lower_float(e, at)) return;
+  if (lower_multiply(e, at) || lower_bits(e, at) || lower_float(e, at) || lower_atomic(e, at)) return;
   call_op(e, side_op(e, at));
 }
 
@@ -136,7 +139,7 @@ static struct code_region *region_new(const struct emitter *e) {
 static bool generate(struct emitter *e) {
   struct jit *jit = e->jit;
   if (sljit_get_compiler_error(e->c)) return false;
-  size_t bytes = e->c->size + 64;
+  size_t bytes = (e->c->size + 64) * CODE_UNIT;
   struct code_segment *segment = code_cache_room(&jit->cache, bytes, unlink_entry, jit);
   struct code_region *made = segment ? region_new(e) : NULL;
   if (!made) return false;
@@ -151,6 +154,7 @@ static bool generate(struct emitter *e) {
   segment->regions = made;
   jit->counters.compiles++;
   jit->counters.code_bytes += used;
+  if (jit->dump) jit_dump(jit->dump, e, buffer.buffer, used);
   publish(e, made);
   return true;
 }

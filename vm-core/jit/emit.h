@@ -10,6 +10,7 @@
 
 #include <sljitLir.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "jit/code_cache.h"
 #include "jit/jit.h"
@@ -31,7 +32,7 @@
   0, SLJIT_ARGS2(W, W, W), SLJIT_NUMBER_OF_SCRATCH_REGISTERS | SLJIT_ENTER_FLOAT(HOST_FLOATS),               \
       SLJIT_NUMBER_OF_SAVED_REGISTERS, LOCAL_BYTES
 
-enum { CORE_REGS = 5 };
+enum { CORE_REGS = 3 };
 
 /* Addresses in the fixed part of the code cache; HOST state as machine code has
  * it. */
@@ -49,6 +50,7 @@ struct jit {
   struct code_cache cache;
   struct jit_stubs stubs;
   struct jit_counters counters;
+  FILE *dump;                  /* NULL: off */
   struct region *region;       /* scratch of the compiler */
   void *no_native[PAGE_SLOTS]; /* stubs.miss everywhere */
 };
@@ -123,7 +125,7 @@ struct emitter {
   unsigned window_count, slow_count;
   struct window windows[WINDOWS_MAX];
   int8_t window_of[BLOCK_MAX_INSNS];
-  struct slow_jump slow[2 * REGION_MAX_INSNS];
+  struct slow_jump slow[4 * REGION_MAX_INSNS];
   struct sljit_jump *calls[2 * COLD_MAX]; /* to the region's op-calling stub */
 };
 
@@ -143,6 +145,7 @@ bool lower_integer(struct emitter *e, const struct region_insn *at);
 bool lower_multiply(struct emitter *e, const struct region_insn *at);
 bool lower_bits(struct emitter *e, const struct region_insn *at);
 bool lower_memory(struct emitter *e, const struct region_insn *at);
+bool lower_atomic(struct emitter *e, const struct region_insn *at);
 bool lower_float(struct emitter *e, const struct region_insn *at);
 bool lower_jump(struct emitter *e, const struct region_insn *at);
 
@@ -156,6 +159,8 @@ void resume_here(struct emitter *e);
  * way. */
 struct operand access_place(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
                             struct sljit_jump *also);
+/* In fast code: where `jump` goes the node's slow code does the present instruction. */
+void slow_jump(struct emitter *e, struct sljit_jump *jump);
 /* At the end of an access. */
 void access_done(struct emitter *e);
 

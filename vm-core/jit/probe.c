@@ -34,7 +34,7 @@ static void find_entry(struct emitter *e) {
   sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
 }
 
-static void to_slow(struct emitter *e, struct sljit_jump *jump) {
+void slow_jump(struct emitter *e, struct sljit_jump *jump) {
   if (jump) e->slow[e->slow_count++] = (struct slow_jump){jump, (uint16_t)e->node_index, (uint16_t)e->index};
 }
 
@@ -47,8 +47,8 @@ static struct operand single(struct emitter *e, const struct region_insn *at, bo
   find_entry(e);
   struct sljit_jump *miss = compare_tag(e, set, (int32_t)(-PAGE_SIZE | (int)(size - 1)));
   if (e->fast) {
-    to_slow(e, miss);
-    to_slow(e, also);
+    slow_jump(e, miss);
+    slow_jump(e, also);
   } else {
     cold_op(e, miss, also, side_op(e, at));
   }
@@ -65,7 +65,7 @@ static void open_window(struct emitter *e, struct window *window, int slot) {
   add(e, reg(SLJIT_R0), guest(e, window->base), first);
   find_entry(e);
   if (last != first) op2(e, SLJIT_ADD, reg(SLJIT_R0), reg(SLJIT_R0), imm(last - first));
-  to_slow(e, compare_tag(e, set, -PAGE_SIZE | (grain - 1)));
+  slow_jump(e, compare_tag(e, set, -PAGE_SIZE | (grain - 1)));
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1),
                  set + offsetof(struct tlb_entry, addend));
   op2(e, SLJIT_ADD, reg(SLJIT_R1), reg(SLJIT_R1), guest(e, window->base));
@@ -77,7 +77,7 @@ struct operand access_place(struct emitter *e, const struct region_insn *at, boo
                             struct sljit_jump *also) {
   int w = e->fast ? e->window_of[e->index] : -1;
   if (w < 0 || e->windows[w].uses < 2) return single(e, at, write, size, also);
-  to_slow(e, also);
+  slow_jump(e, also);
   int slot = WINDOW_SLOT + 8 * w;
   if (!e->windows[w].open)
     open_window(e, &e->windows[w], slot);

@@ -4,7 +4,7 @@
 
 /* Most used registers of compiled programs; the core is the first CORE_REGS of
  * both lists. */
-static const uint8_t core_guest[CORE_REGS] = {2, 10, 15, 14, 11}; /* sp a0 a5 a4 a1 */
+static const uint8_t core_guest[CORE_REGS] = {2, 10, 15}; /* sp a0 a5 */
 
 #if HOST_X86
 /* R3 is rcx, which variable shifts need: last. */

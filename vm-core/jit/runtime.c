@@ -97,6 +97,8 @@ struct jit *jit_create(struct block_store *store, const char **error) {
     jit_destroy(jit);
     return NULL;
   }
+  const char *dump = getenv("LINUXSQL_JIT_DUMP");
+  if (dump) jit->dump = fopen(dump, "we");
   for (unsigned i = 0; i < PAGE_SLOTS; i++) jit->no_native[i] = (void *)jit->stubs.miss;
   store->translator =
       (struct block_translator){.hot = jit_op_hot,
@@ -117,6 +119,7 @@ void jit_destroy(struct jit *jit) {
     jit->hart->jit = NULL;
   }
   code_cache_destroy(&jit->cache);
+  if (jit->dump) fclose(jit->dump);
   free(jit->region);
   free(jit);
 }
