@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { bootWorkloads, runWorkload } from '../../bench/workloads.js';
 import { ours, type Machine } from '../../bench/machines.js';
 import { vmBinary } from '../harness/artifacts.js';
+import { prompt, startGuest } from '../harness/guest.js';
 import { run } from '../harness/processes.js';
 import { tempDir } from '../harness/temp.js';
 import { scaled } from '../isa/harness.js';
@@ -41,6 +42,21 @@ test('a boot to the shell in lockstep, and the same state under every engine', {
     expect([engine, env, other.state_sha256]).toEqual([engine, env, interp.state_sha256]);
     expect(other.jit_insns).toBeGreaterThan(SHELL / 2);
   }
+});
+
+test('a machine with a disk, typed input and a reboot runs in lockstep', { timeout: 240_000 }, async () => {
+  const guest = await startGuest({ disk: true, args: ['--engine', 'lockstep'] });
+  await guest.expect(prompt);
+  await guest.shell('dd if=/dev/urandom of=/file bs=64k count=32; sync');
+  const written = await guest.shell('md5sum </file');
+  expect(written).toMatch(/^[0-9a-f]{32}/);
+  await guest.shell('echo 3 >/proc/sys/vm/drop_caches');
+  expect(await guest.shell('md5sum </file')).toBe(written);
+  guest.send('reboot -f\n');
+  await guest.expect(prompt);
+  expect(await guest.shell('md5sum </file')).toBe(written);
+  guest.send('poweroff -f\n');
+  expect(await guest.process.exited()).toBe(0);
 });
 
 /** Work of some five million instructions each. */
