@@ -26,7 +26,9 @@ static void test_good(struct rig *t) {
   CHECK(t, strcmp(c.append, "x=y") == 0 && c.view_timeout == 60 && c.stop_at == UINT64_MAX, "defaults");
   CHECK(t, c.rtc_base == 1767225600 && c.engine == ENGINE_JIT && c.control_uid == UINT32_MAX,
         "more defaults");
-  CHECK(t, parse(&c, error, "--bare f --engine interp --max-insns 0x10") == CONFIG_RUN && c.engine == ENGINE_INTERP,
+  CHECK(t,
+        parse(&c, error, "--bare f --engine interp --max-insns 0x10") == CONFIG_RUN &&
+            c.engine == ENGINE_INTERP,
         "%s", error);
   CHECK(t, c.max_insns == 16 && c.memory == 0, "values");
   CHECK(t,
