@@ -1,7 +1,7 @@
 /** Programs started by tests: run to their end, or owned and killed by process id when the test file ends. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { serverAccount } from '../../cli/src/base/account.js';
-import { capture, type RunResult } from '../../cli/src/base/run.js';
+import { capture, exitCode, type RunResult } from '../../cli/src/base/run.js';
 import { waitUntil } from '../../cli/src/server/sockets.js';
 import { atEnd } from './cleanup.js';
 
@@ -49,7 +49,7 @@ export class OwnedProcess {
         keep(String(error));
         settle(127);
       });
-      child.on('close', (code, signal) => settle(code ?? (signal === 'SIGKILL' ? 137 : 143)));
+      child.on('close', (code, signal) => settle(exitCode(code, signal)));
     });
   }
 

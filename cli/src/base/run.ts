@@ -1,5 +1,6 @@
 /** Child processes: captured, shown with a prefix, or given the terminal. A failure carries the last lines of output. */
 import { spawn, type SpawnOptions } from 'node:child_process';
+import { constants as osConstants } from 'node:os';
 import { UserError } from './fail.js';
 import type { Account } from './account.js';
 
@@ -47,6 +48,11 @@ function lineSplitter(onLine: ((line: string) => void) | undefined): (chunk: str
   };
 }
 
+/** As a shell tells it: 128 + the signal's number for a program that a signal ended. */
+export function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal === null ? 0 : osConstants.signals[signal]);
+}
+
 /** Runs a program to its end and returns what it said, whatever its exit code (128 + signal number when killed). */
 export function capture(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   return new Promise((resolve, reject) => {
@@ -78,7 +84,7 @@ export function capture(command: string, args: readonly string[], options: RunOp
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       if (timedOut) reject(new UserError(`${command} did not end within ${(options.timeoutMs ?? 0) / 1000} s`));
-      else resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 143), stdout, stderr });
+      else resolve({ code: exitCode(code, signal), stdout, stderr });
     });
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
@@ -113,7 +119,7 @@ export function attach(command: string, args: readonly string[], options: RunOpt
     child.on('error', (error) => reject(new UserError(`cannot run ${command}: ${error.message}`)));
     child.on('close', (code, signal) => {
       process.off('SIGINT', ignore);
-      resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
+      resolve(exitCode(code, signal));
     });
   });
 }
