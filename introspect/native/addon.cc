@@ -184,7 +184,8 @@ Napi::Value read_view_page(const Napi::CallbackInfo &info) {
        out = info[2].As<Napi::ArrayBuffer>();
   uint64_t page = info[3].As<Napi::Number>().Uint32Value();
   double epoch = info[5].As<Napi::Number>().DoubleValue(), stamp = info[6].As<Napi::Number>().DoubleValue();
-  bool sound = epoch > 0 && epoch < 9e15 && stamp >= 0 && stamp < 9e15 && (page + 1) * 4096 <= out.ByteLength();
+  bool sound =
+      epoch > 0 && epoch < 9e15 && stamp >= 0 && stamp < 9e15 && (page + 1) * 4096 <= out.ByteLength();
   if (!sound) fail(info.Env(), EINVAL, "readViewPage");
   shared_view view{static_cast<uint8_t *>(ram.Data()),
                    static_cast<uint8_t *>(area.Data()),

@@ -89,12 +89,16 @@ bool read_layout(const shared_view &view, uint64_t page, view_layout *out) {
   if (view.area_size < view_header_bytes || view.place >= view_places) return false;
   auto field = [&](size_t at) { return load(view.area + at, __ATOMIC_RELAXED); };
   uint64_t pages = field(view_ram_pages), count = field(view_slot_count);
-  if (page >= pages || pages > view.ram_size / page_bytes || count > view.area_size / page_bytes) return false;
-  uint64_t tags = field(view_tags), heads = field(view_heads), slots = field(view_slots), pool = field(view_pool);
-  bool inside = shared_inside(view.area_size, tags, pages * 8) && shared_inside(view.area_size, heads, pages * 4) &&
+  if (page >= pages || pages > view.ram_size / page_bytes || count > view.area_size / page_bytes)
+    return false;
+  uint64_t tags = field(view_tags), heads = field(view_heads), slots = field(view_slots),
+           pool = field(view_pool);
+  bool inside = shared_inside(view.area_size, tags, pages * 8) &&
+                shared_inside(view.area_size, heads, pages * 4) &&
                 shared_inside(view.area_size, slots, count * slot_bytes) &&
                 shared_inside(view.area_size, pool, count * page_bytes);
-  *out = {view.area + tags + page * 8, view.area + heads + page * 4, view.area + slots, view.area + pool, count};
+  *out = {view.area + tags + page * 8, view.area + heads + page * 4, view.area + slots, view.area + pool,
+          count};
   return inside;
 }
 
@@ -112,7 +116,8 @@ uint64_t find_preimage(const shared_view &view, const view_layout &layout, uint6
   uint32_t at = load32(layout.head, __ATOMIC_ACQUIRE);
   for (unsigned steps = 0; at != 0 && at <= layout.slot_count && steps < longest_chain; steps++) {
     const uint8_t *slot = layout.slots + (at - 1) * slot_bytes;
-    uint64_t first = load(slot + slot_first, __ATOMIC_RELAXED), last = load(slot + slot_last, __ATOMIC_RELAXED);
+    uint64_t first = load(slot + slot_first, __ATOMIC_RELAXED),
+             last = load(slot + slot_last, __ATOMIC_RELAXED);
     if (load(slot + slot_page, __ATOMIC_RELAXED) == page && first <= view.epoch && view.epoch <= last) {
       found = at;
       break;

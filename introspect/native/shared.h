@@ -39,8 +39,8 @@ struct shared_view {
 };
 enum class view_page { bad, lost, current, copied };
 
-// Copies the page into out, unless out holds what a view of epoch `stamp` saw (0: nothing) and the page has not
-// been written since either. bad: the area is no view area, or the page lies outside RAM.
+// Copies the page into out, unless out holds what a view of epoch `stamp` saw (0: nothing) and the page has
+// not been written since either. bad: the area is no view area, or the page lies outside RAM.
 view_page shared_read_view_page(const shared_view &view, uint64_t page, uint64_t stamp, uint8_t *out);
 
 #endif

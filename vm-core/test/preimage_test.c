@@ -7,7 +7,7 @@
 #include "gen/telemetry.h"
 #include "test/rig.h"
 
-enum { PAGE = 4096, PAGES = 16, PLACES = 8, DEPTH = 7, THREADS = 3, ROUNDS = 3000, SPREAD = 64 };
+enum { PAGE = 4096, PAGES = 16, PLACES = 8, DEPTH = 6, THREADS = 3, ROUNDS = 1000, SPREAD = 64 };
 
 struct model {
   struct rig *t;
