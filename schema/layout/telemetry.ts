@@ -98,7 +98,12 @@ export const viewAreaHeader: Layout = {
     { name: 'pool_offset', type: 'u64', doc: '4 KB for each slot' },
     { name: 'change', type: 'u64', doc: 'seqlock over unlinked slots: odd while the chains are being changed' },
     { name: 'padding', type: 'u64', count: 7, doc: 'zero' },
-    { name: 'open', type: 'u64', count: viewSlots, doc: 'epoch of the open view in each place; 0 = none, or it was lost' },
+    {
+      name: 'open',
+      type: 'u64',
+      count: viewSlots,
+      doc: 'epoch of the open view in each place; 0 = none, or it was lost',
+    },
   ],
 };
 
