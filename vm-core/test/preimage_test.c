@@ -3,11 +3,12 @@
 #include "vm/preimage.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "gen/telemetry.h"
 #include "test/rig.h"
 
-enum { PAGE = 4096, PAGES = 16, PLACES = 8, DEPTH = 6, THREADS = 3, ROUNDS = 1000, SPREAD = 64 };
+enum { PAGE = 4096, PAGES = 16, PLACES = 8, DEPTH = 6, THREADS = 3, ROUNDS = 300, SPREAD = 64 };
 
 struct model {
   struct rig *t;
@@ -176,7 +177,7 @@ static void *read_busy(void *opaque) {
   for (unsigned round = 1; round <= ROUNDS; round++) {
     atomic_store(&busy->wanted[reader->place], round);
     uint64_t epoch;
-    while (!(epoch = atomic_exchange(&busy->opened[reader->place], 0))) continue;
+    while (!(epoch = atomic_exchange(&busy->opened[reader->place], 0))) sched_yield();
     uint64_t expected = 0;
     bool lost = false;
     for (unsigned i = 0; i < SPREAD && !lost; i++) {

@@ -35,8 +35,11 @@ void runner_views_take(struct runner *runner) {
 }
 
 void runner_views_limit(struct runner *runner, struct run_limits *limits) {
-  if (!runner->views_wanted) return;
   const struct hart *hart = &runner->machine->hart;
+  if (!runner->views_wanted) {
+    runner->view_waiting = false;
+    return;
+  }
   if (!runner->view_waiting) runner->view_since = hart_instret(hart);
   runner->view_waiting = true;
   uint64_t end = runner->view_since + VIEW_PATIENCE;
