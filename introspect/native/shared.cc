@@ -110,8 +110,9 @@ uint32_t load32(const uint8_t *at, int order) {
   return __atomic_load_n(reinterpret_cast<const uint32_t *>(at), order);
 }
 
-// Slot number + 1 of the pre-image that serves the view, or 0: none, or the chains were being changed.
-uint64_t find_preimage(const shared_view &view, const view_layout &layout, uint64_t page) {
+// Finds the slot number + 1 of the pre-image that serves the view, 0: none. false: the chains were being
+// changed.
+bool find_preimage(const shared_view &view, const view_layout &layout, uint64_t page, uint64_t *out) {
   uint64_t before = load(view.area + view_change, __ATOMIC_ACQUIRE), found = 0;
   uint32_t at = load32(layout.head, __ATOMIC_ACQUIRE);
   for (unsigned steps = 0; at != 0 && at <= layout.slot_count && steps < longest_chain; steps++) {
@@ -125,7 +126,8 @@ uint64_t find_preimage(const shared_view &view, const view_layout &layout, uint6
     at = load32(slot + slot_next, __ATOMIC_RELAXED);
   }
   std::atomic_thread_fence(std::memory_order_acquire);
-  return before % 2 == 0 && load(view.area + view_change, __ATOMIC_RELAXED) == before ? found : 0;
+  *out = found;
+  return before % 2 == 0 && load(view.area + view_change, __ATOMIC_RELAXED) == before;
 }
 
 } // namespace
@@ -139,8 +141,9 @@ view_page shared_read_view_page(const shared_view &view, uint64_t page, uint64_t
   std::atomic_thread_fence(std::memory_order_acquire);
   if (load(layout.tag, __ATOMIC_ACQUIRE) >= view.epoch) {
     uint64_t found = 0;
-    for (unsigned tries = 0; found == 0 && tries < find_tries && view_is_open(view); tries++)
-      found = find_preimage(view, layout, page);
+    unsigned tries = 0;
+    while (!find_preimage(view, layout, page, &found))
+      if (++tries == find_tries || !view_is_open(view)) return view_page::lost;
     if (found == 0) return view_page::lost;
     copy_words(layout.pool + (found - 1) * page_bytes, out, page_bytes);
     std::atomic_thread_fence(std::memory_order_acquire);

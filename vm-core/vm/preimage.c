@@ -211,8 +211,8 @@ void preimages_reset(struct preimages *preimages) {
   pthread_mutex_unlock(&preimages->lock);
 }
 
-/* The pre-image that serves `epoch`, slot number + 1, or 0 when the chain has none or is being changed. */
-static uint64_t find_preimage(const struct preimages *preimages, uint64_t epoch, uint64_t page) {
+/* *out: the pre-image that serves `epoch`, slot number + 1, or 0. false: the chains were being changed. */
+static bool find_preimage(const struct preimages *preimages, uint64_t epoch, uint64_t page, uint64_t *out) {
   const struct view_area_header *header = header_of(preimages);
   uint64_t before = __atomic_load_n(&header->change, __ATOMIC_ACQUIRE);
   uint32_t at = __atomic_load_n(head_of(preimages, page), __ATOMIC_ACQUIRE);
@@ -229,8 +229,8 @@ static uint64_t find_preimage(const struct preimages *preimages, uint64_t epoch,
     at = __atomic_load_n(&slot->next, __ATOMIC_RELAXED);
   }
   atomic_thread_fence(memory_order_acquire);
-  bool same = !(before & 1) && __atomic_load_n(&header->change, __ATOMIC_RELAXED) == before;
-  return same ? found : 0;
+  *out = found;
+  return !(before & 1) && __atomic_load_n(&header->change, __ATOMIC_RELAXED) == before;
 }
 
 bool preimages_read(const struct preimages *preimages, unsigned place, uint64_t epoch, uint64_t page,
@@ -239,8 +239,8 @@ bool preimages_read(const struct preimages *preimages, unsigned place, uint64_t 
   atomic_thread_fence(memory_order_acquire);
   if (__atomic_load_n(tag_of(preimages, page), __ATOMIC_ACQUIRE) >= epoch) {
     uint64_t found = 0;
-    while (!found && preimages_is_open(preimages, place, epoch))
-      found = find_preimage(preimages, epoch, page);
+    while (!find_preimage(preimages, epoch, page, &found))
+      if (!preimages_is_open(preimages, place, epoch)) return false;
     if (!found) return false;
     memcpy(out, bytes_of(preimages, found - 1), PAGE_BYTES);
     atomic_thread_fence(memory_order_acquire);

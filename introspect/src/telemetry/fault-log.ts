@@ -138,7 +138,7 @@ export class FaultLog {
     return seq < this.#next ? this.#pids.get(seq) : notAsked;
   }
 
-  /** Pages by hits, most first; faults still waiting for their retry count by virtual page. */
+  /** Pages by hits as of now, most first; faults still waiting for their retry count by virtual page. */
   hotSpots(): HotSpot[] {
     this.#settle();
     const merged = new Map<string, HotSpot>();
@@ -149,7 +149,7 @@ export class FaultLog {
     }
     for (const [key, spot] of this.#hits) {
       const waiting = merged.get(key);
-      merged.set(key, waiting ? { ...spot, hits: spot.hits + waiting.hits } : spot);
+      merged.set(key, { ...spot, hits: spot.hits + (waiting?.hits ?? 0) });
     }
     return [...merged.values()].sort(
       (a, b) => b.hits - a.hits || (a.page < b.page ? -1 : a.page > b.page ? 1 : a.cause - b.cause),
