@@ -66,7 +66,6 @@ test('a service that was killed comes back on the same socket', async () => {
   process.kill(service.pid, 'SIGKILL');
   await waitUntil(() => service.exitCode !== undefined, 5000);
   service = await startService();
-  // The dead service's view held the guest; the daemon let it go with the connection.
   expect(await guest.shell('echo alive')).toContain('alive');
   const client = await RowClient.connect(socket);
   expect((await client.scan('outlives', 'processes')).rows.length).toBeGreaterThan(10);
@@ -108,7 +107,7 @@ test('a view that the daemon ended is an error, not another instant', async () =
   await guest.stop();
 });
 
-test('the guest stands still under a view, and every table shows that instant', async () => {
+test('the guest goes on under a view, and every table shows its instant', async () => {
   const guest = await boot('still');
   guest.send('while true; do :; done\n');
   const client = await RowClient.connect(socket);
@@ -120,10 +119,9 @@ test('the guest stands still under a view, and every table shows that instant', 
   expect(await read()).toBe(Number(instret));
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(await read()).toBe(Number(instret));
-  await client.closeView(view);
-  await new Promise((resolve) => setTimeout(resolve, 300));
   const control = await ControlClient.connect(controlOf('still'));
   expect((await control.status()).instret).toBeGreaterThan(instret);
+  await client.closeView(view);
   control.close();
   client.close();
   await guest.stop();
@@ -159,7 +157,6 @@ test('credit holds back, more credit lets go, cancel ends', async () => {
   scan.send(new FrameWriter().frame(frameType.cancel, scan.request));
   await settled(6);
   expect(errorOf(scan.frames[5]!).sqlstate).toBe('57014');
-  // The cancelled scan's view is gone: the guest runs.
   expect(await guest.shell('echo going')).toContain('going');
   client.close();
   await guest.stop();
@@ -205,7 +202,6 @@ test('mutated scans over a live machine never take the service down', async () =
   expect(service.exitCode).toBeUndefined();
   expect(service.log()).not.toContain('internal error');
   client.close();
-  // Nothing of the dropped connections still holds the guest.
   expect(await guest.shell('echo free')).toContain('free');
   await guest.stop();
 });

@@ -8,7 +8,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_HELLO_MAGIC UINT32_C(0x4c51534c)
-#define WIRE_SCHEMA_HASH "08c65b9126d1c137"
+#define WIRE_SCHEMA_HASH "4a685c114f6d5e9c"
 #define WIRE_MAX_FRAME_BYTES 1048576
 #define WIRE_MAX_QUAL_DEPTH 16
 #define WIRE_MAX_QUAL_NODES 16384
@@ -59,7 +59,7 @@ enum frame_type {
   FRAME_TYPE_VM_CONSOLE_ATTACH = 72, /* c→s: stream console output until cancelled */
   FRAME_TYPE_VM_CONSOLE = 73, /* s→c: output bytes */
   FRAME_TYPE_VM_MAP = 74, /* c→s: ask for the shared memory */
-  FRAME_TYPE_VM_MAPPED = 75, /* s→c, with two file descriptors (RAM, telemetry) by SCM_RIGHTS */
+  FRAME_TYPE_VM_MAPPED = 75, /* s→c, with three file descriptors (RAM, telemetry, views) by SCM_RIGHTS */
   FRAME_TYPE_VM_VIEW_OPEN = 76, /* c→s: fix an instant */
   FRAME_TYPE_VM_VIEW = 77, /* s→c */
   FRAME_TYPE_VM_VIEW_CLOSE = 78, /* c→s, answered by done */

@@ -24,7 +24,7 @@ extern const char *control_state_name(enum machine_state state);
 /* `condition` in hart words: sym:, proc: and syscall: ask introspect. *met: it holds already. palloc'd. */
 extern char *control_resolve(const char *machine, const char *condition, bool *met);
 
-/* 55006 if a scan of this session holds the machine at one instant: it could never run. */
+/* 55006 if a scan of this session reads the machine at one instant: what is asked would not show in it. */
 extern void control_refuse_held(const char *machine);
 
 #endif /* LINUXSQL_CONTROL_H */

@@ -31,7 +31,7 @@ extern struct view *view_acquire(struct client *client, const char *machine, uin
 extern void view_release(struct view *view);
 /* Is there a view of the statement or transaction to share? Then a scan may not open its own. */
 extern bool view_is_shared(struct client *client, const char *machine, uint64_t serial);
-/* Does this session hold a view of `machine`? Its hart stands still then. */
+/* Does this session hold a view of `machine`? What the machine does meanwhile does not show in it. */
 extern bool view_is_held(const char *machine);
 
 extern void view_initialize(void);

@@ -160,6 +160,45 @@ Napi::Value map_shared(const Napi::CallbackInfo &info) {
                                 [bytes](Napi::Env, void *data) { munmap(data, static_cast<size_t>(bytes)); });
 }
 
+// reserve(bytes) → zeroed ArrayBuffer that takes memory only where it is written
+Napi::Value reserve(const Napi::CallbackInfo &info) {
+  int64_t bytes = info[0].As<Napi::Number>().Int64Value();
+  if (bytes <= 0) fail(info.Env(), EINVAL, "reserve");
+  void *memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) fail(info.Env(), errno, "reserve");
+  return Napi::ArrayBuffer::New(info.Env(), memory, static_cast<size_t>(bytes),
+                                [bytes](Napi::Env, void *data) { munmap(data, static_cast<size_t>(bytes)); });
+}
+
+// discard(reserved): all of it is zero again, and its memory given back
+void discard(const Napi::CallbackInfo &info) {
+  auto buffer = info[0].As<Napi::ArrayBuffer>();
+  if (madvise(buffer.Data(), buffer.ByteLength(), MADV_DONTNEED) != 0) fail(info.Env(), errno, "discard");
+}
+
+// readViewPage(ram, views, out, page, place, epoch, stamp) → whether out, an image of RAM, holds the page as
+// the view sees it; false when the view was lost. stamp: the epoch out holds the page for already, or 0.
+Napi::Value read_view_page(const Napi::CallbackInfo &info) {
+  auto ram = info[0].As<Napi::ArrayBuffer>(), area = info[1].As<Napi::ArrayBuffer>(),
+       out = info[2].As<Napi::ArrayBuffer>();
+  uint64_t page = info[3].As<Napi::Number>().Uint32Value();
+  double epoch = info[5].As<Napi::Number>().DoubleValue(), stamp = info[6].As<Napi::Number>().DoubleValue();
+  bool sound =
+      epoch > 0 && epoch < 9e15 && stamp >= 0 && stamp < 9e15 && (page + 1) * 4096 <= out.ByteLength();
+  if (!sound) fail(info.Env(), EINVAL, "readViewPage");
+  shared_view view{static_cast<uint8_t *>(ram.Data()),
+                   static_cast<uint8_t *>(area.Data()),
+                   ram.ByteLength(),
+                   area.ByteLength(),
+                   info[4].As<Napi::Number>().Uint32Value(),
+                   static_cast<uint64_t>(epoch)};
+  view_page result = shared_read_view_page(view, page, static_cast<uint64_t>(stamp),
+                                           static_cast<uint8_t *>(out.Data()) + page * 4096);
+  if (result == view_page::bad) fail(info.Env(), EINVAL, "readViewPage");
+  return Napi::Boolean::New(info.Env(), result != view_page::lost);
+}
+
 // populatedExtents(descriptor, bytes) → [start, end, …]: ranges of a sparse file that have pages behind them
 Napi::Value populated_extents(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
@@ -229,6 +268,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("peerUser", Napi::Function::New(env, peer_user));
   exports.Set("lockFile", Napi::Function::New(env, lock_file));
   exports.Set("mapShared", Napi::Function::New(env, map_shared));
+  exports.Set("reserve", Napi::Function::New(env, reserve));
+  exports.Set("discard", Napi::Function::New(env, discard));
+  exports.Set("readViewPage", Napi::Function::New(env, read_view_page));
   exports.Set("populatedExtents", Napi::Function::New(env, populated_extents));
   exports.Set("readSequenced", Napi::Function::New(env, read_sequenced));
   exports.Set("loadWords", Napi::Function::New(env, load_words));

@@ -31,4 +31,16 @@ struct shared_ring_result {
 bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size_t size,
                       shared_ring_result *result);
 
+// One page of guest RAM as a view sees it (docs/protocol.md, "View area").
+struct shared_view {
+  const uint8_t *ram, *area;
+  size_t ram_size, area_size;
+  uint64_t place, epoch;
+};
+enum class view_page { bad, lost, current, copied };
+
+// Copies the page into out, unless out holds what a view of epoch `stamp` saw (0: nothing) and the page has
+// not been written since either. bad: the area is no view area, or the page lies outside RAM.
+view_page shared_read_view_page(const shared_view &view, uint64_t page, uint64_t stamp, uint8_t *out);
+
 #endif

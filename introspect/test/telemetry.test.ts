@@ -148,7 +148,7 @@ describe('hot spots and contexts', () => {
     const late = appendFault(ring, { tval: 0x2008n, cause: 15 });
     log.drain(undefined, 0, true);
     const spots = () =>
-      scan('mmu_hotspots', (request) => mmuHotspots(log, request)).rows.map(
+      scan('mmu_hotspots', (request) => mmuHotspots(log.hotSpots(), log.overflowed, request)).rows.map(
         ({ memory_page, fault_type, hit_count, resolved }) => [memory_page, fault_type, hit_count, resolved],
       );
     expect(spots()).toEqual([

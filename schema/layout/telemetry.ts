@@ -5,6 +5,7 @@
 import type { Enumeration, Layout } from '../vocabulary.js';
 
 export const magic = 0x314c_4554_4c51_534cn; // "LSQLTEL1", little-endian
+export const viewMagic = 0x3157_4956_4c51_534cn; // "LSQLVIW1", little-endian
 export const pageBytes = 4096;
 
 /** Byte offsets of the sections; every ring's own offset stands in its descriptor. */
@@ -76,6 +77,46 @@ export const hartSnapshot: Layout = {
     { name: 'host_run_ns', type: 'u64', doc: 'host time spent running the hart' },
     { name: 'hz', type: 'u64', doc: 'guest instructions per host second over the last second of running' },
     { name: 'padding', type: 'u64', count: 2, doc: 'zero' },
+  ],
+};
+
+/** Views a machine may have open at once. */
+export const viewSlots = 64;
+
+export const viewAreaHeader: Layout = {
+  name: 'view_area_header',
+  doc: 'Start of the view area: a memfd of its own with the page tags and the pre-image pool (docs/protocol.md, "View area").',
+  size: 640,
+  fields: [
+    { name: 'magic', type: 'u64', doc: 'LSQLVIW1' },
+    { name: 'total_size', type: 'u64', doc: 'bytes of the area' },
+    { name: 'ram_pages', type: 'u64', doc: '4 KB pages of guest RAM' },
+    { name: 'slot_count', type: 'u64', doc: 'pre-images the pool holds' },
+    { name: 'tags_offset', type: 'u64', doc: 'u64 for each page: epoch in which it was last made writable' },
+    { name: 'heads_offset', type: 'u64', doc: 'u32 for each page: its newest pre-image, slot number + 1; 0 = none' },
+    { name: 'slots_offset', type: 'u64', doc: 'struct preimage_slot for each slot' },
+    { name: 'pool_offset', type: 'u64', doc: '4 KB for each slot' },
+    { name: 'change', type: 'u64', doc: 'seqlock over unlinked slots: odd while the chains are being changed' },
+    { name: 'padding', type: 'u64', count: 7, doc: 'zero' },
+    {
+      name: 'open',
+      type: 'u64',
+      count: viewSlots,
+      doc: 'epoch of the open view in each place; 0 = none, or it was lost',
+    },
+  ],
+};
+
+export const preimageSlot: Layout = {
+  name: 'preimage_slot',
+  doc: 'What a page held for the views whose epoch lies in [first, last].',
+  size: 32,
+  fields: [
+    { name: 'page', type: 'u64', doc: 'RAM page number' },
+    { name: 'first', type: 'u64', doc: 'first epoch served' },
+    { name: 'last', type: 'u64', doc: 'last epoch served; 0 = free slot' },
+    { name: 'next', type: 'u32', doc: 'next older pre-image of the page, slot number + 1; 0 = none' },
+    { name: 'padding', type: 'u32', doc: 'zero' },
   ],
 };
 
@@ -231,6 +272,9 @@ export const counters: Counter[] = [
   { name: 'jit_compiles', unit: 'count', doc: 'regions of code translated' },
   { name: 'jit_evictions', unit: 'count', doc: 'translated regions dropped to make room' },
   { name: 'jit_entries', unit: 'count', doc: 'changes from the interpreter to translated code' },
+  { name: 'views_lost', unit: 'count', doc: 'views ended early: pre-image pool full, time-out or reset' },
+  { name: 'view_open_ns', unit: 'ns', doc: 'host time the hart stood still to open views' },
+  { name: 'preimages', unit: 'count', doc: 'pages saved for open views before they were written' },
   ...exceptionNames.map((name, code) => ({
     name: `exc_${code}_${name}`,
     unit: 'count' as const,

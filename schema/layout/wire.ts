@@ -54,7 +54,7 @@ export const frameType: Enumeration = {
     { name: 'vm_console_attach', value: 72, doc: 'c→s: stream console output until cancelled' },
     { name: 'vm_console', value: 73, doc: 's→c: output bytes' },
     { name: 'vm_map', value: 74, doc: 'c→s: ask for the shared memory' },
-    { name: 'vm_mapped', value: 75, doc: 's→c, with two file descriptors (RAM, telemetry) by SCM_RIGHTS' },
+    { name: 'vm_mapped', value: 75, doc: 's→c, with three file descriptors (RAM, telemetry, views) by SCM_RIGHTS' },
     { name: 'vm_view_open', value: 76, doc: 'c→s: fix an instant' },
     { name: 'vm_view', value: 77, doc: 's→c' },
     { name: 'vm_view_close', value: 78, doc: 'c→s, answered by done' },

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ControlClient } from '../../cli/src/control/client.js';
 import { encodeFrame, PayloadWriter } from '../../cli/src/control/frames.js';
 import { waitUntil } from '../../cli/src/server/sockets.js';
-import { hartSnapshot } from '../../schema/layout/telemetry.js';
+import { counters, hartSnapshot, rings } from '../../schema/layout/telemetry.js';
 import { vmBinary } from '../harness/artifacts.js';
 import { startGuest, type Guest } from '../harness/guest.js';
 import { run } from '../harness/processes.js';
@@ -107,16 +107,15 @@ describe('a machine under steps', () => {
     await expect.poll(async () => (await control.status()).state).toBe('paused');
   });
 
-  test('a view holds the hart, also inside a step, and ends with its time', async () => {
+  test('the guest goes on under a view, and a view ends with its time', async () => {
     await control.run();
     const viewer = await raw(guest);
     viewer.send('vm_view_open', 1n);
     await answered(viewer, 'vm_view');
     const view = viewer.answers('vm_view')[0]?.payload;
-    expect(view?.length).toBe(32 + hartSnapshot.size);
+    expect(view?.length).toBe(32 + hartSnapshot.size + 12 + 8 + 8 * (rings.length + counters.length));
     const instret = view?.readBigUInt64LE(8);
-    await sleep(100);
-    expect((await control.status()).instret).toBe(instret);
+    await expect.poll(async () => (await control.status()).instret).toBeGreaterThan(instret ?? 0n);
     expect((await control.status()).state).toBe('running');
     viewer.send('vm_view_close', 2n, new PayloadWriter().u64(view?.readBigUInt64LE(0) ?? 0n).done());
     await answered(viewer, 'done');
@@ -124,9 +123,7 @@ describe('a machine under steps', () => {
     await expect.poll(async () => (await control.status()).instret).toBeGreaterThan(instret ?? 0n);
     viewer.send('vm_view_open', 3n);
     await answered(viewer, 'vm_view', 2);
-    const held = (await control.status()).instret;
     await sleep(1500);
-    expect((await control.status()).instret).toBeGreaterThan(held);
     const stale = viewer.answers('vm_view')[1]?.payload.readBigUInt64LE(0) ?? 0n;
     viewer.send('vm_view_close', 4n, new PayloadWriter().u64(stale).done());
     await answered(viewer, 'error');

@@ -7,13 +7,15 @@
 #include <stdint.h>
 
 #define TELEMETRY_MAGIC UINT64_C(0x314c45544c51534c)
-#define TELEMETRY_LAYOUT_HASH UINT64_C(0x88af106bd5ed811e)
+#define TELEMETRY_LAYOUT_HASH UINT64_C(0x992e2cbb821e48a3)
 #define TELEMETRY_NO_PAGE UINT64_C(0xffffffffffffffff)
 #define TELEMETRY_OFFSET_HEADER 0
 #define TELEMETRY_OFFSET_HART 4096
 #define TELEMETRY_OFFSET_COUNTERS 8192
 #define TELEMETRY_OFFSET_STRINGS 16384
 #define TELEMETRY_OFFSET_RINGS 32768
+#define VIEW_AREA_MAGIC UINT64_C(0x315749564c51534c)
+#define VIEW_SLOTS 64
 #define TELEMETRY_COUNTER_SLOTS 1024
 #define TELEMETRY_STRING_BYTES 16384
 
@@ -177,6 +179,48 @@ static_assert(offsetof(struct console_record, device) == 20, "console_record.dev
 static_assert(offsetof(struct console_record, bytes) == 24, "console_record.bytes");
 static_assert(sizeof(struct console_record) == 64, "console_record");
 
+/* Start of the view area: a memfd of its own with the page tags and the pre-image pool (docs/protocol.md, "View area"). */
+struct view_area_header {
+  uint64_t magic; /* LSQLVIW1 */
+  uint64_t total_size; /* bytes of the area */
+  uint64_t ram_pages; /* 4 KB pages of guest RAM */
+  uint64_t slot_count; /* pre-images the pool holds */
+  uint64_t tags_offset; /* u64 for each page: epoch in which it was last made writable */
+  uint64_t heads_offset; /* u32 for each page: its newest pre-image, slot number + 1; 0 = none */
+  uint64_t slots_offset; /* struct preimage_slot for each slot */
+  uint64_t pool_offset; /* 4 KB for each slot */
+  uint64_t change; /* seqlock over unlinked slots: odd while the chains are being changed */
+  uint64_t padding[7]; /* zero */
+  uint64_t open[64]; /* epoch of the open view in each place; 0 = none, or it was lost */
+};
+static_assert(offsetof(struct view_area_header, magic) == 0, "view_area_header.magic");
+static_assert(offsetof(struct view_area_header, total_size) == 8, "view_area_header.total_size");
+static_assert(offsetof(struct view_area_header, ram_pages) == 16, "view_area_header.ram_pages");
+static_assert(offsetof(struct view_area_header, slot_count) == 24, "view_area_header.slot_count");
+static_assert(offsetof(struct view_area_header, tags_offset) == 32, "view_area_header.tags_offset");
+static_assert(offsetof(struct view_area_header, heads_offset) == 40, "view_area_header.heads_offset");
+static_assert(offsetof(struct view_area_header, slots_offset) == 48, "view_area_header.slots_offset");
+static_assert(offsetof(struct view_area_header, pool_offset) == 56, "view_area_header.pool_offset");
+static_assert(offsetof(struct view_area_header, change) == 64, "view_area_header.change");
+static_assert(offsetof(struct view_area_header, padding) == 72, "view_area_header.padding");
+static_assert(offsetof(struct view_area_header, open) == 128, "view_area_header.open");
+static_assert(sizeof(struct view_area_header) == 640, "view_area_header");
+
+/* What a page held for the views whose epoch lies in [first, last]. */
+struct preimage_slot {
+  uint64_t page; /* RAM page number */
+  uint64_t first; /* first epoch served */
+  uint64_t last; /* last epoch served; 0 = free slot */
+  uint32_t next; /* next older pre-image of the page, slot number + 1; 0 = none */
+  uint32_t padding; /* zero */
+};
+static_assert(offsetof(struct preimage_slot, page) == 0, "preimage_slot.page");
+static_assert(offsetof(struct preimage_slot, first) == 8, "preimage_slot.first");
+static_assert(offsetof(struct preimage_slot, last) == 16, "preimage_slot.last");
+static_assert(offsetof(struct preimage_slot, next) == 24, "preimage_slot.next");
+static_assert(offsetof(struct preimage_slot, padding) == 28, "preimage_slot.padding");
+static_assert(sizeof(struct preimage_slot) == 32, "preimage_slot");
+
 /* What the hart is doing. */
 enum machine_state {
   MACHINE_STATE_PAUSED = 0, /* stopped at an instruction boundary, ready to run */
@@ -236,6 +280,9 @@ enum counter {
   COUNTER_JIT_COMPILES, /* count: regions of code translated */
   COUNTER_JIT_EVICTIONS, /* count: translated regions dropped to make room */
   COUNTER_JIT_ENTRIES, /* count: changes from the interpreter to translated code */
+  COUNTER_VIEWS_LOST, /* count: views ended early: pre-image pool full, time-out or reset */
+  COUNTER_VIEW_OPEN_NS, /* ns: host time the hart stood still to open views */
+  COUNTER_PREIMAGES, /* count: pages saved for open views before they were written */
   COUNTER_EXC_0_INSN_MISALIGNED, /* count: exceptions with cause 0 */
   COUNTER_EXC_1_INSN_ACCESS, /* count: exceptions with cause 1 */
   COUNTER_EXC_2_ILLEGAL, /* count: exceptions with cause 2 */

@@ -84,6 +84,13 @@ void telemetry_trap(struct telemetry *telemetry, const struct telemetry_trap *tr
   if (!interrupt && fault_access(code, &access)) record_fault(telemetry, trap, access);
 }
 
+void telemetry_extents(const struct telemetry *telemetry, uint64_t *rings, uint64_t *counters) {
+  for (unsigned ring = 0; ring < RING_COUNT; ring++)
+    rings[ring] = __atomic_load_n(&descriptor(telemetry, ring)->committed, __ATOMIC_ACQUIRE);
+  for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+    counters[counter] = atomic_load_explicit(&telemetry->counters[counter], memory_order_relaxed);
+}
+
 void telemetry_console(struct telemetry *telemetry, uint64_t instret, unsigned device, const void *bytes,
                        unsigned length) {
   if (!telemetry || length == 0) return;

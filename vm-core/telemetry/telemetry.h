@@ -73,6 +73,10 @@ void telemetry_publish(struct telemetry *telemetry, const struct hart_snapshot *
 /* Read the snapshot as any reader does; any thread. */
 void telemetry_snapshot(const struct telemetry *telemetry, struct hart_snapshot *snapshot);
 
+/* How far everything has come: records committed of each ring [RING_COUNT], counters [COUNTER_COUNT]. The
+ * hart stands still; any thread. */
+void telemetry_extents(const struct telemetry *telemetry, uint64_t *rings, uint64_t *counters);
+
 /* The machine was reset: boot counter for readers. Faults still open are forgotten. */
 void telemetry_set_generation(struct telemetry *telemetry, uint64_t generation);
 uint64_t telemetry_generation(const struct telemetry *telemetry); /* any thread */

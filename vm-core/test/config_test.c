@@ -73,6 +73,7 @@ static void test_bad(struct rig *t) {
       {"--bios f --kernel k --paused", "needs --control"},
       {"--bios f --kernel k --replay a --input-log b", "exclude each other"},
       {"--bare f --view-timeout 0", "--view-timeout must be"},
+      {"--bare f --view-pool 4K", "--view-pool must be"},
   };
   struct config c;
   char error[256];

@@ -74,11 +74,11 @@ static ssize_t send_some(struct control *control, struct client *client) {
   struct iovec bytes = {client->out.bytes + client->out.start, size};
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(2 * sizeof(int))];
+    char space[CMSG_SPACE(3 * sizeof(int))];
   } ancillary = {0};
   struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
   if (client->pass_at == 0) {
-    int fds[2] = {control->machine->ram.fd, control->machine->telemetry->fd};
+    int fds[3] = {control->machine->ram.fd, control->machine->telemetry->fd, control->machine->preimages.fd};
     message.msg_control = &ancillary;
     message.msg_controllen = sizeof ancillary.space;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);

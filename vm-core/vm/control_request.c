@@ -75,15 +75,20 @@ void answer_step(struct control *control, struct client *client, const struct pe
 void answer_views(struct control *control) {
   struct view *view;
   while ((view = view_ready(&control->views))) {
-    struct hart_snapshot snapshot;
-    telemetry_snapshot(control->machine->telemetry, &snapshot);
+    const struct view_cut *cut = view_cut(&control->views, view);
     struct buffer *out = &control->clients[view->client].out;
     size_t frame = frame_begin(out, FRAME_TYPE_VM_VIEW, view->request);
     put_u64(out, view->id);
-    put_u64(out, snapshot.instret);
-    put_u64(out, snapshot.time_ns);
-    put_u64(out, telemetry_generation(control->machine->telemetry));
-    buffer_put(out, &snapshot, sizeof snapshot);
+    put_u64(out, cut->hart.instret);
+    put_u64(out, cut->hart.time_ns);
+    put_u64(out, cut->generation);
+    buffer_put(out, &cut->hart, sizeof cut->hart);
+    put_u64(out, cut->epoch);
+    put_u32(out, view_place(&control->views, view));
+    put_u32(out, RING_COUNT);
+    buffer_put(out, cut->rings, sizeof cut->rings);
+    put_u32(out, COUNTER_COUNT);
+    buffer_put(out, cut->counters, sizeof cut->counters);
     frame_end(out, frame);
   }
 }
@@ -227,6 +232,7 @@ static void on_map(struct control *control, struct client *client, struct reques
   put_u64(&client->out, control->machine->phys.ram_base);
   put_u64(&client->out, control->machine->ram.size);
   put_u64(&client->out, control->machine->telemetry->size);
+  put_u64(&client->out, control->machine->preimages.size);
   frame_end(&client->out, frame);
 }
 
@@ -244,15 +250,22 @@ static void on_view_close(struct control *control, struct client *client, struct
     return;
   }
   struct view *view = view_find(&control->views, (unsigned)(client - control->clients), id);
-  bool expired = view && view->state == VIEW_EXPIRED;
-  if (view) view_close(&control->views, view);
-  if (!view)
+  if (!view) {
     answer_error(client, request->id, "42704", "there is no such view", "");
-  else if (expired)
+    return;
+  }
+  switch (view_close(&control->views, view)) {
+  case VIEW_ENDED: answer_done(client, request->id); break;
+  case VIEW_TOO_OLD:
     answer_error(client, request->id, "55000", "the view was closed because it was open for too long",
                  "Raise --view-timeout of linuxsql-vm.");
-  else
-    answer_done(client, request->id);
+    break;
+  case VIEW_LOST:
+    answer_error(client, request->id, "55000",
+                 "the view was lost: the guest changed more memory than is kept",
+                 "Raise --view-pool of linuxsql-vm, or end statements sooner.");
+    break;
+  }
 }
 
 static void on_cancel(struct control *control, struct client *client, struct request *request) {

@@ -132,6 +132,9 @@ static bool build_board(struct machine *machine) {
 
 static bool build_hart(struct machine *machine, char *error, size_t size) {
   if (!ram_create(&machine->ram, machine->ram.size, error, size)) return false;
+  if (!preimages_init(&machine->preimages, machine->ram.host, machine->ram.size, machine->config->view_pool,
+                      error, size))
+    return false;
   const char *problem = NULL;
   machine->telemetry = telemetry_create(BOARD_RAM_BASE, machine->ram.size, &problem);
   if (machine->telemetry) {
@@ -140,6 +143,8 @@ static bool build_hart(struct machine *machine, char *error, size_t size) {
     bool built = phys_init(&machine->phys) &&
                  phys_add_ram(&machine->phys, BOARD_RAM_BASE, machine->ram.size, machine->ram.host) &&
                  mmu_attach(&machine->hart, &machine->phys);
+    machine->phys.hooks.before_write = preimages_before_write;
+    machine->phys.hooks.opaque = &machine->preimages;
     if (!built) problem = "no memory for the hart";
   }
   if (!problem)
@@ -181,6 +186,7 @@ bool machine_reset(struct machine *machine, char *error, size_t size) {
   engine_destroy(machine->engine);
   machine->engine = NULL;
   mmu_detach(&machine->hart);
+  preimages_reset(&machine->preimages);
   ram_clear(&machine->ram);
   memset(machine->phys.page_state, 0, machine->phys.ram_size / PAGE_SIZE);
   hart_init(&machine->hart);
@@ -210,6 +216,7 @@ void machine_destroy(struct machine *machine) {
   if (machine->hart.mmu) mmu_detach(&machine->hart);
   phys_destroy(&machine->phys);
   ram_destroy(&machine->ram);
+  preimages_destroy(&machine->preimages);
   telemetry_destroy(machine->telemetry);
   while (machine->file_count) file_unmap(&machine->files[--machine->file_count]);
 }

@@ -16,6 +16,7 @@
 #include "telemetry/telemetry.h"
 #include "vm/boot.h"
 #include "vm/config.h"
+#include "vm/preimage.h"
 
 struct db;
 
@@ -48,6 +49,7 @@ struct machine {
   struct db *db; /* NULL without --db */
   struct ram ram;
   struct phys phys;
+  struct preimages preimages;
   struct hart hart;
   struct engine *engine;
   struct telemetry *telemetry;

@@ -87,6 +87,8 @@ static void report_counters(const struct runner *runner) {
   telemetry_set(telemetry, COUNTER_TLB_FLUSH_PAGE, counters.tlb_flush_page);
   telemetry_set(telemetry, COUNTER_MMIO_READS, counters.mmio_reads);
   telemetry_set(telemetry, COUNTER_MMIO_WRITES, counters.mmio_writes);
+  telemetry_set(telemetry, COUNTER_VIEWS_LOST, atomic_load(&runner->machine->preimages.lost));
+  telemetry_set(telemetry, COUNTER_PREIMAGES, atomic_load(&runner->machine->preimages.saved));
   if (runner->machine->disk) report_store(telemetry, runner->machine->disk);
 }
 

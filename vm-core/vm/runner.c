@@ -33,7 +33,7 @@ struct engine_counters runner_counters(const struct runner *runner) {
   return add_counters(&now, &runner->past);
 }
 
-static void notify(struct runner *runner) {
+void runner_notify(struct runner *runner) {
   uint64_t one = 1;
   if (write(runner->notify_fd, &one, sizeof one) < 0) return; /* full: it will be read anyway */
 }
@@ -57,20 +57,30 @@ static void on_epoch(void *opaque) {
 
 /* Lock held: whether the hart has a reason to stop idling. */
 static bool idle_over(const struct runner *runner) {
-  return runner->quit || runner->holds || runner->mode != MODE_RUNNING || input_ready(runner->input);
+  return runner->quit || runner->mode != MODE_RUNNING || input_ready(runner->input);
 }
 
 static void sleep_until(struct runner *runner, uint64_t host_ns) {
   struct timespec until = {(time_t)(host_ns / 1000000000), (long)(host_ns % 1000000000)};
   uint64_t start = host_now_ns();
   pthread_mutex_lock(&runner->lock);
+  runner_views_take(runner);
+  runner->asleep = true;
   while (!idle_over(runner) && host_now_ns() < host_ns)
     if (host_ns == UINT64_MAX)
       pthread_cond_wait(&runner->wake, &runner->lock);
     else
       pthread_cond_timedwait(&runner->wake, &runner->lock, &until);
+  runner->asleep = false;
   pthread_mutex_unlock(&runner->lock);
   runner->slice_slept_ns += host_now_ns() - start;
+}
+
+/* The guest idles: a good point for views. */
+static void idle_point(struct runner *runner) {
+  pthread_mutex_lock(&runner->lock);
+  runner_views_take(runner);
+  pthread_mutex_unlock(&runner->lock);
 }
 
 static bool paced(const struct runner *runner) {
@@ -79,6 +89,7 @@ static bool paced(const struct runner *runner) {
 
 static uint64_t on_idle(void *opaque, uint64_t ns) {
   struct runner *runner = opaque;
+  idle_point(runner);
   if (input_ready(runner->input)) return 0;
   ns = input_limit_idle(runner->input, ns);
   if (!paced(runner)) return ns;
@@ -97,6 +108,7 @@ static uint64_t on_idle(void *opaque, uint64_t ns) {
 /* Only outside input can go on from here, and a step does not wait for people. */
 static bool on_idle_forever(void *opaque) {
   struct runner *runner = opaque;
+  idle_point(runner);
   if (input_ready(runner->input)) return true;
   bool reachable = runner->config->control || runner->config->console == CONSOLE_STDIO;
   if (runner->mode != MODE_RUNNING || !reachable || runner->config->replay) return false;
@@ -106,16 +118,14 @@ static bool on_idle_forever(void *opaque) {
   return true;
 }
 
-/* Views need not wait for the disk: while the hart sleeps between two instructions it may be looked at, and
- * it goes on when nobody looks any more. */
+/* Views need not wait for the disk: while the hart sleeps between two instructions, the control thread fixes
+ * them. */
 static void on_store_wait(void *opaque, bool waiting) {
   struct runner *runner = opaque;
   atomic_store(&runner->store_waiting, waiting);
   if (waiting) report(runner);
   pthread_mutex_lock(&runner->lock);
-  runner->asleep = true;
-  if (waiting) notify(runner);
-  while (!waiting && runner->holds && !runner->quit) pthread_cond_wait(&runner->wake, &runner->lock);
+  if (waiting) runner_views_take(runner);
   runner->asleep = waiting;
   pthread_mutex_unlock(&runner->lock);
 }
@@ -158,7 +168,7 @@ static void finish_step(struct runner *runner, const char *stopped_by, bool met)
   runner->step_serial++;
   if (runner->mode == MODE_STEPPING) runner->mode = MODE_PAUSED;
   report(runner);
-  notify(runner);
+  runner_notify(runner);
 }
 
 static void begin_step(struct runner *runner) {
@@ -219,6 +229,7 @@ static bool step_met(const struct runner *runner, enum stop_reason reason) {
 
 /* The hart stopped: end the step, the boot or the run, or just go on. */
 static void stopped(struct runner *runner, enum stop_reason reason) {
+  if (reason == STOP_FIRST_USER && runner->user_seen) reason = STOP_REQUESTED; /* a point for views */
   runner->last_stop = reason;
   if (reason == STOP_FIRST_USER) first_user(runner);
   if (atomic_load(&runner->disk_lost)) set_end(runner, END_LOST, "the disk is gone");
@@ -254,6 +265,7 @@ static void run_slice(struct runner *runner) {
     if (left < limits.stop_at_instret - start) limits.stop_at_instret = start + left;
     step_limits(&runner->step, &limits, &breakpoint);
   }
+  runner_views_limit(runner, &limits);
   pthread_mutex_unlock(&runner->lock);
   runner->slice_slept_ns = 0;
   runner->slice_start_ns = host_now_ns();
@@ -273,9 +285,10 @@ static void run_slice(struct runner *runner) {
 static void park(struct runner *runner) {
   uint64_t start = host_now_ns();
   report(runner);
+  runner_views_take(runner);
   runner->parked = true;
-  notify(runner);
-  while (!runner->quit && (runner->holds || runner->mode == MODE_PAUSED || runner->mode == MODE_POWEROFF) &&
+  runner_notify(runner);
+  while (!runner->quit && (runner->mode == MODE_PAUSED || runner->mode == MODE_POWEROFF) &&
          !runner->step_cancelled)
     pthread_cond_wait(&runner->wake, &runner->lock);
   runner->parked = false;
@@ -293,14 +306,16 @@ void runner_loop(struct runner *runner) {
     if (runner->step_open && runner->step_fresh) begin_step(runner);
     if (runner->step_open && runner->step_cancelled) finish_step(runner, "cancelled", false);
     runner->step_cancelled = false;
-    if (runner->holds || runner->mode == MODE_PAUSED || runner->mode == MODE_POWEROFF)
+    if (runner_views_due(runner)) runner_views_take(runner);
+    if (runner->mode == MODE_PAUSED || runner->mode == MODE_POWEROFF)
       park(runner);
     else
       run_slice(runner);
   }
   if (runner->step_open) finish_step(runner, "cancelled", false);
   report(runner);
+  runner_views_take(runner);
   runner->parked = true;
-  notify(runner);
+  runner_notify(runner);
   pthread_mutex_unlock(&runner->lock);
 }

@@ -1,7 +1,8 @@
 /* Runs the hart and lets other threads steer it.
  *
  * The hart thread sits in runner_loop: it runs, or stands parked at an instruction boundary because the
- * machine is paused, powered off, or held by open views. The control thread changes what is wanted with the
+ * machine is paused or powered off. Views are fixed by the hart thread between two instructions, or by the
+ * control thread while the hart stands or sleeps. The control thread changes what is wanted with the
  * calls below and hears through notify_fd that the hart has parked or a step has ended; no call waits for the
  * hart. Nothing here changes what the guest can see, except where input is taken, which is logged. */
 #ifndef VM_RUNNER_H
@@ -12,6 +13,7 @@
 #include "vm/machine.h"
 #include "vm/pace.h"
 #include "vm/step.h"
+#include "vm/view_cut.h"
 
 enum run_mode { MODE_PAUSED, MODE_RUNNING, MODE_STEPPING, MODE_POWEROFF };
 
@@ -35,9 +37,10 @@ struct runner {
   pthread_mutex_t lock; /* of everything down to `step_max` */
   pthread_cond_t wake;  /* the hart thread waits on it, parked or idle */
   _Atomic enum run_mode mode;
-  unsigned holds; /* views open or wanted */
-  bool parked;    /* the hart stands still until mode or holds change */
-  bool asleep; /* it sleeps for the disk between two instructions, and will not go on while there are holds */
+  uint64_t views_wanted;            /* places of views whose instant is not fixed yet */
+  struct view_cut cuts[VIEW_SLOTS]; /* of views that are fixed */
+  bool parked;                      /* the hart stands still until the mode changes */
+  bool asleep; /* it sleeps between two instructions, idle or for the disk, and takes the lock to go on */
   bool quit;
   bool reboot_wanted; /* start again after a poweroff */
   bool stay_stopped;  /* the end was asked for: poweroff, or a stop command */
@@ -55,6 +58,8 @@ struct runner {
   _Atomic bool disk_lost;
 
   /* Hart thread only. */
+  bool view_waiting; /* a wanted view waits for a quiescent point since view_since */
+  uint64_t view_since;
   uint64_t step_executed, step_host_start_ns;
   bool user_seen; /* in this boot */
   uint64_t first_user_instret;
@@ -80,6 +85,14 @@ void runner_lost(void *runner, const char *reason);
 /* Hart thread: run until someone asks to end. */
 void runner_loop(struct runner *runner);
 
+/* Views, hart thread with the lock held: fix the wanted ones here; narrow a slice so that it ends at a good
+ * point for them; whether this is one. */
+void runner_views_take(struct runner *runner);
+void runner_views_limit(struct runner *runner, struct run_limits *limits);
+bool runner_views_due(const struct runner *runner);
+/* Wake the control thread. */
+void runner_notify(struct runner *runner);
+
 /* Totals over all boots: host time spent running (ns), instructions, engine counters. Hart thread. */
 uint64_t runner_host_ns(const struct runner *runner);
 uint64_t runner_insns(const struct runner *runner);
@@ -97,12 +110,13 @@ enum step_start runner_step(struct runner *runner, const struct step *step, uint
 void runner_cancel_step(struct runner *runner);
 /* Number of steps finished so far, and the result of the last. */
 uint64_t runner_steps_done(struct runner *runner, struct step_result *result);
-void runner_hold(struct runner *runner);
-void runner_release(struct runner *runner);
+/* Ask for the instant of a view in a free place; its cut is in runner->cuts once it is taken, which notify_fd
+ * tells. Forgetting one not taken returns true. */
+void runner_view_want(struct runner *runner, unsigned place);
+bool runner_view_taken(struct runner *runner, unsigned place);
+bool runner_view_forget(struct runner *runner, unsigned place);
 /* True when the hart stands still; then the telemetry area's hart snapshot is current. */
 bool runner_parked(struct runner *runner);
-/* True when it is parked or asleep: while held, neither hart nor RAM changes, and the snapshot is current. */
-bool runner_still(struct runner *runner);
 enum run_mode runner_mode(struct runner *runner);
 void runner_quit(struct runner *runner, const char *reason, bool stay_stopped);
 /* Input was put into the queue: wake an idle hart. */

@@ -87,31 +87,11 @@ uint64_t runner_steps_done(struct runner *runner, struct step_result *result) {
   return serial;
 }
 
-void runner_hold(struct runner *runner) {
-  pthread_mutex_lock(&runner->lock);
-  runner->holds++;
-  if (!runner->parked && !runner->asleep) nudge(runner);
-  pthread_mutex_unlock(&runner->lock);
-}
-
-void runner_release(struct runner *runner) {
-  pthread_mutex_lock(&runner->lock);
-  if (--runner->holds == 0) pthread_cond_broadcast(&runner->wake);
-  pthread_mutex_unlock(&runner->lock);
-}
-
 bool runner_parked(struct runner *runner) {
   pthread_mutex_lock(&runner->lock);
   bool parked = runner->parked;
   pthread_mutex_unlock(&runner->lock);
   return parked;
-}
-
-bool runner_still(struct runner *runner) {
-  pthread_mutex_lock(&runner->lock);
-  bool still = runner->parked || runner->asleep;
-  pthread_mutex_unlock(&runner->lock);
-  return still;
 }
 
 enum run_mode runner_mode(struct runner *runner) {

@@ -1,13 +1,10 @@
-/* Consistent views of a machine for readers of its memory. Control thread.
- *
- * Today an open view holds the hart at an instruction boundary. Copy-on-write views replace what view_ready
- * waits for and what a view costs the guest; the calls stay. */
+/* Consistent views of a machine for readers of its memory: who asked for which, and when they end. Control
+ * thread. vm/runner.h fixes their instants, vm/preimage.h keeps what the guest overwrites meanwhile. */
 #ifndef VM_VIEW_H
 #define VM_VIEW_H
 
 #include "vm/runner.h"
 
-enum { VIEWS_MAX = 64 };
 enum view_state { VIEW_FREE, VIEW_WANTED, VIEW_OPEN, VIEW_EXPIRED };
 
 struct view {
@@ -20,13 +17,17 @@ struct view {
 struct views {
   struct runner *runner;
   uint64_t last_id, timeout_ns;
-  struct view slots[VIEWS_MAX];
+  struct view slots[VIEW_SLOTS]; /* the index is the view's place */
 };
 
 void views_init(struct views *views, struct runner *runner, uint64_t timeout_s);
 
 /* Ask for a view. NULL: too many. */
 struct view *view_want(struct views *views, unsigned client, uint64_t request);
+
+/* What the view fixed, once it is open. */
+const struct view_cut *view_cut(const struct views *views, const struct view *view);
+unsigned view_place(const struct views *views, const struct view *view);
 
 /* A wanted view whose instant is fixed now (it becomes open), or NULL. Call until NULL. */
 struct view *view_ready(struct views *views);
@@ -35,7 +36,9 @@ struct view *view_ready(struct views *views);
 struct view *view_find(struct views *views, unsigned client, uint64_t id);
 /* The client's view still wanted by this request, or NULL. */
 struct view *view_wanted(struct views *views, unsigned client, uint64_t request);
-void view_close(struct views *views, struct view *view);
+/* How it ends: in order, or it had ended before. */
+enum view_end { VIEW_ENDED, VIEW_TOO_OLD, VIEW_LOST };
+enum view_end view_close(struct views *views, struct view *view);
 void views_close_client(struct views *views, unsigned client);
 
 /* Close views older than the limit; they stay in the table as expired until their client lets go. Returns the

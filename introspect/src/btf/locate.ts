@@ -22,7 +22,7 @@ export interface LocatedBtf {
 
 /** The first sound vmlinux BTF in [start, end), or undefined. */
 export function locateBtf(memory: GuestMemory, start: Gpa, end: Gpa): LocatedBtf | undefined {
-  const haystack = Buffer.from(memory.view(start, end - start).buffer, start - memory.base, end - start);
+  const haystack = memory.haystack(start, end);
   let at = haystack.indexOf(signature);
   while (at >= 0) {
     const found = examine(memory, start + at);

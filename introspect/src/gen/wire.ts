@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = '08c65b9126d1c137';
+export const schemaHash = '4a685c114f6d5e9c';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;
@@ -81,7 +81,7 @@ export const frameType = {
   vmConsole: 73,
   /** c→s: ask for the shared memory */
   vmMap: 74,
-  /** s→c, with two file descriptors (RAM, telemetry) by SCM_RIGHTS */
+  /** s→c, with three file descriptors (RAM, telemetry, views) by SCM_RIGHTS */
   vmMapped: 75,
   /** c→s: fix an instant */
   vmViewOpen: 76,

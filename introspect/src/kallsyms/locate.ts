@@ -30,7 +30,7 @@ const mostSymbols = 4 * 1024 * 1024;
 
 /** The first sound set of tables whose token table lies in [start, end), or undefined. */
 export function locateKallsyms(memory: GuestMemory, start: Gpa, end: Gpa): KallsymsTables | undefined {
-  const haystack = Buffer.from(memory.view(start, end - start).buffer, start - memory.base, end - start);
+  const haystack = memory.haystack(start, end);
   for (let at = haystack.indexOf(digits); at >= 0; at = haystack.indexOf(digits, at + 1)) {
     const tables = examine(memory, start + at);
     if (tables) return tables;

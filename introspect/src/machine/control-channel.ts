@@ -137,7 +137,7 @@ export class ControlChannel {
     }
   }
 
-  /** A view that comes after its asker has given up would hold the machine for nothing. */
+  /** A view that comes after its asker has given up would cost the machine for nothing. */
   #decline(frame: Frame): void {
     if (frame.type !== frameType.vmView) return;
     this.post(frameType.vmViewClose, new FrameWriter().u64(new PayloadReader(frame.payload).u64()));

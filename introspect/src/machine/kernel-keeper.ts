@@ -9,9 +9,11 @@ import type { Kernel } from '../kernel/kernel.js';
 import type { Symbols } from '../kallsyms/symbols.js';
 import { GuestFault } from '../memory/guest-fault.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
+import type { ViewKey } from '../memory/view-pages.js';
 
-/** One instant of one boot. */
+/** One instant of one boot, and the view that shows it. */
 export interface Instant {
+  key: ViewKey;
   generation: bigint;
   instret: bigint;
   timeNs: bigint;
@@ -34,8 +36,9 @@ export class KernelKeeper {
     this.#memory = memory;
   }
 
-  /** The kernel as of an instant at which the guest stands still. Throws IntrospectError when there is none yet. */
+  /** The kernel as of an instant; all reads through it see that instant until another is chosen. Throws IntrospectError when there is none yet. */
   at(instant: Instant): Kernel {
+    this.#memory.select(instant.key);
     if (this.#generation !== instant.generation) this.#kernel = undefined;
     if (this.#failure && same(this.#failure.instant, instant)) throw this.#failure.error;
     this.#failure = undefined;
@@ -45,6 +48,14 @@ export class KernelKeeper {
     this.#seen = instant;
     this.#generation = instant.generation;
     return this.#kernel!;
+  }
+
+  /** Goes back to an instant whose kernel is in use already: scans under different views take turns. */
+  resume(instant: Instant): void {
+    this.#memory.select(instant.key);
+    if (this.#seen && same(this.#seen, instant)) return;
+    this.#kernel?.newInstant();
+    this.#seen = instant;
   }
 
   /** The kernel, or undefined while there is none to be read. */
@@ -59,6 +70,7 @@ export class KernelKeeper {
 
   /** Symbols alone: they are in the image before the kernel has run its first instruction. */
   symbolsAt(instant: Instant): Symbols {
+    this.#memory.select(instant.key);
     const { symbols } = this.atOrNone(instant) ?? {};
     if (symbols) return symbols;
     if (!this.#early || !same(this.#early.instant, instant))
@@ -76,13 +88,14 @@ export class KernelKeeper {
       this.#kernel = attach(this.#memory);
     } catch (error) {
       const told = asIntrospectError(error);
-      this.#failure = { instant, error: told };
+      if (told.code !== 'viewGone') this.#failure = { instant, error: told };
       throw told;
     }
   }
 
   /** The kernel if it is known already, for looks at a running guest: whatever they leave cached is dropped. */
   glance(generation: bigint): Kernel | undefined {
+    this.#memory.select(undefined);
     const kernel = this.#generation === generation ? this.#kernel : undefined;
     kernel?.newInstant();
     this.#seen = undefined;
@@ -91,6 +104,7 @@ export class KernelKeeper {
 
   /** Looks for the kernel of a running guest, at most every so often; every find is checked as always. */
   seek(generation: bigint): void {
+    this.#memory.select(undefined);
     const now = performance.now();
     if (this.#generation === generation && this.#kernel) return;
     if (now - this.#soughtAt < seekMs) return;

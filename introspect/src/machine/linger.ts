@@ -1,7 +1,7 @@
 /**
  * Keeps the last view of a paused machine a little longer than its user did, so that statements that follow
- * each other share it and spare a round trip each. A paused guest loses nothing by it; somebody who sets the
- * machine going waits for the view's end, so a view never lingers longer than the two limits below.
+ * each other share it and spare a round trip each. It is shared only while the machine still stands at its
+ * instant.
  */
 import { machineState } from '../gen/telemetry.js';
 import type { MachineView } from './machine.js';
@@ -32,6 +32,7 @@ export class LingeringView {
   reuse(): MachineView | undefined {
     const shared = this.#shared;
     if (!shared || shared.view.link.channel.closed || performance.now() - shared.openedAt > oldestMs) return undefined;
+    if (!standsAt(shared.view)) return undefined;
     shared.users++;
     return shared.view;
   }
@@ -72,4 +73,12 @@ export class LingeringView {
     this.#shared = undefined;
     if (shared) this.#release(shared.view);
   }
+}
+
+/** Whether the machine is where the view was opened. */
+function standsAt(view: MachineView): boolean {
+  const { telemetry, views } = view.link.mapping;
+  const { state, instret, timeNs } = telemetry.hart();
+  const same = state === machineState.paused && instret === view.instret && timeNs === view.timeNs;
+  return same && telemetry.generation === view.generation && views.isOpen(view.key);
 }

@@ -3,14 +3,15 @@
  * Everything is made on first use, and made anew when the daemon has gone and come back.
  */
 import { introspectError, IntrospectError } from '../errors.js';
-import { hartSnapshot, machineState } from '../gen/telemetry.js';
+import { counters, hartSnapshot, machineState, rings } from '../gen/telemetry.js';
 import type { RelationName } from '../gen/relations.js';
 import { frameType } from '../gen/wire.js';
 import { taskReader } from '../kernel/identify.js';
 import type { Kernel } from '../kernel/kernel.js';
-import { FaultLog } from '../telemetry/fault-log.js';
+import type { RingName } from '../telemetry/area.js';
+import { FaultLog, type HotSpot } from '../telemetry/fault-log.js';
 import { decodeHart, type HartState } from '../telemetry/hart.js';
-import { FrameWriter } from '../wire/payload.js';
+import { FrameWriter, type PayloadReader } from '../wire/payload.js';
 import { ControlChannel } from './control-channel.js';
 import { KernelKeeper, type Instant } from './kernel-keeper.js';
 import { LingeringView } from './linger.js';
@@ -20,11 +21,19 @@ const connectMs = 3000;
 /** The hart may be waiting for PostgreSQL before it reaches an instruction boundary. */
 const viewMs = 15_000;
 
+const mostWords = 4096;
+
 /** An instant of the machine, held until it is closed. */
 export interface MachineView extends Instant {
   id: bigint;
   hart: HartState;
   link: Link;
+  /** Records every ring had. */
+  rings: Record<RingName, number>;
+  /** Counter values by slot. */
+  counters: BigUint64Array;
+  /** Kept once asked for: the fault log goes on. */
+  hotSpots?: HotSpot[];
 }
 
 export interface MachineStatus {
@@ -44,6 +53,8 @@ export class Link {
   readonly faults: FaultLog;
   /** Rows that the last whole scan of a relation gave, for the planner's estimates. */
   readonly rowCounts = new Map<RelationName, number>();
+  /** Views of this connection that are open. */
+  readonly views = new Set<MachineView>();
   #drainedGeneration: bigint;
 
   constructor(channel: ControlChannel, mapping: Mapping) {
@@ -54,14 +65,26 @@ export class Link {
     this.#drainedGeneration = mapping.telemetry.generation;
   }
 
-  /** Brings the fault log up to date; kernel names the processes, if there is one; still: a view holds the guest. */
-  drain(kernel: Kernel | undefined, still: boolean): void {
+  /**
+   * Brings the fault log up to date, at most to the instant of the view, whose kernel names the processes; without
+   * a view kernel is that of the running guest.
+   */
+  drain(kernel: Kernel | undefined, view: MachineView | undefined): void {
     const { telemetry } = this.mapping;
     const { generation } = telemetry;
     const rebooted = generation !== this.#drainedGeneration;
     this.#drainedGeneration = generation;
     const readTask = kernel && !rebooted ? taskReader(kernel) : undefined;
-    this.faults.drain(readTask, rebooted ? 0 : idleNs(telemetry.hart()), still);
+    const skipped = rebooted ? 0 : idleNs(view ? view.hart : telemetry.hart());
+    this.faults.drain(readTask, skipped, view !== undefined, view ? view.rings.pageFaults : this.#oldestCut());
+  }
+
+  /** What a view shows of the fault log must not be mixed with later records, unless they would be overwritten. */
+  #oldestCut(): number {
+    let cut = Infinity;
+    for (const view of this.views) cut = Math.min(cut, view.rings.pageFaults);
+    const { committed } = this.mapping.telemetry.ring('pageFaults').extent();
+    return committed - this.faults.drained > rings.pageFaults.capacity / 2 ? Infinity : cut;
   }
 
   close(): void {
@@ -116,7 +139,7 @@ export class Machine {
     }
   }
 
-  /** Fixes an instant: the hart stands still at an instruction boundary until closeView. */
+  /** Fixes an instant, to be read until closeView; the guest goes on. */
   async openView(timeoutMs = viewMs): Promise<MachineView> {
     const lingering = this.#linger.reuse();
     if (lingering) return lingering;
@@ -141,8 +164,25 @@ export class Machine {
   async #viewOf(link: Link, timeoutMs: number): Promise<MachineView> {
     const { type, fields } = await link.channel.request(frameType.vmViewOpen, new FrameWriter(), timeoutMs);
     if (type !== frameType.vmView) throw introspectError('protocol', 'the machine did not answer with a view');
-    const view = { id: fields.u64(), instret: fields.u64(), timeNs: fields.u64(), generation: fields.u64() };
-    return { ...view, hart: decodeHart(fields.bytes(hartSnapshot.size)), link };
+    const instant = { id: fields.u64(), instret: fields.u64(), timeNs: fields.u64(), generation: fields.u64() };
+    const hart = decodeHart(fields.bytes(hartSnapshot.size));
+    const epoch = Number(fields.u64());
+    const key = { epoch, place: fields.u32() };
+    const committed = words(fields);
+    const values = words(fields);
+    if (committed.length !== Object.keys(rings).length || values.length !== counters.length)
+      throw introspectError('protocol', 'the view of the machine is malformed');
+    const ring = (name: RingName) => Number(committed[rings[name].number]!);
+    const view: MachineView = {
+      ...instant,
+      key,
+      hart,
+      link,
+      rings: { pageFaults: ring('pageFaults'), traps: ring('traps'), console: ring('console') },
+      counters: values,
+    };
+    link.views.add(view);
+    return view;
   }
 
   closeView(view: MachineView): void {
@@ -150,6 +190,7 @@ export class Machine {
   }
 
   #releaseView(view: MachineView): void {
+    view.link.views.delete(view);
     try {
       view.link.channel.post(frameType.vmViewClose, new FrameWriter().u64(view.id));
     } catch {
@@ -158,15 +199,14 @@ export class Machine {
     }
   }
 
-  /** Throws viewGone when the guest has moved on: the daemon closed the view because it grew too old, or died. */
+  /** Throws viewGone when the view is lost: it grew too old, the guest changed too much meanwhile, or the daemon died. */
   requireHeld(view: MachineView): void {
     const { channel, mapping } = view.link;
-    const { telemetry } = mapping;
-    if (!channel.closed && telemetry.instret() === view.instret && telemetry.generation === view.generation) return;
+    if (!channel.closed && mapping.views.isOpen(view.key)) return;
     throw introspectError(
       'viewGone',
       `the view of machine ${this.name} was ended by the machine`,
-      'run the statement again',
+      'run the statement again, or raise --view-pool or --view-timeout of linuxsql-vm',
     );
   }
 
@@ -189,7 +229,7 @@ export class Machine {
       const { state } = telemetry.hart();
       if (state !== machineState.running && state !== machineState.stepping) return false;
       const before = link.faults.drained;
-      link.drain(link.keeper.glance(telemetry.generation), false);
+      link.drain(link.keeper.glance(telemetry.generation), undefined);
       const busy = link.faults.drained > before;
       // Faults come with processes, and processes can be named only while they live.
       if (busy) link.keeper.seek(telemetry.generation);
@@ -210,4 +250,13 @@ export class Machine {
 export function stateName(value: number): string {
   const known = Object.entries(machineState).find(([, number]) => number === value);
   return known ? known[0] : `state ${value}`;
+}
+
+/** A counted list of words, as VM_VIEW carries it. */
+function words(fields: PayloadReader): BigUint64Array {
+  const count = fields.u32();
+  if (count > mostWords) throw introspectError('protocol', 'the view of the machine is malformed');
+  const out = new BigUint64Array(count);
+  for (let i = 0; i < count; i++) out[i] = fields.u64();
+  return out;
 }

@@ -1,7 +1,8 @@
-/** A machine's shared memory: guest RAM and the telemetry area, mapped read-only through VM_MAP. */
+/** A machine's shared memory: guest RAM, the telemetry area and the view area, mapped read-only through VM_MAP. */
 import { introspectError } from '../errors.js';
 import { frameType } from '../gen/wire.js';
 import { GuestMemory, type Extent } from '../memory/guest-memory.js';
+import { ViewPages } from '../memory/view-pages.js';
 import { TelemetryArea } from '../telemetry/area.js';
 import { FrameWriter } from '../wire/payload.js';
 import type { ControlChannel } from './control-channel.js';
@@ -14,6 +15,7 @@ const mergeBytes = 64 * 1024;
 
 export interface Mapping {
   memory: GuestMemory;
+  views: ViewPages;
   telemetry: TelemetryArea;
   /** Gives back the descriptor; the memory itself stays mapped while it is referred to. */
   release(): void;
@@ -21,26 +23,30 @@ export interface Mapping {
 
 export async function mapMachine(channel: ControlChannel, timeoutMs: number): Promise<Mapping> {
   const { type, fields, descriptors } = await channel.request(frameType.vmMap, new FrameWriter(), timeoutMs);
-  const [ram, area, ...others] = descriptors;
+  const [ram, area, viewArea, ...others] = descriptors;
   for (const other of others) native().closeDescriptor(other);
   try {
-    if (type !== frameType.vmMapped || ram === undefined || area === undefined) {
+    if (type !== frameType.vmMapped || ram === undefined || area === undefined || viewArea === undefined) {
       throw introspectError('machineUnreachable', 'the machine did not hand over its memory');
     }
     const ramBase = Number(fields.u64());
     const ramBytes = Number(fields.u64());
     const areaBytes = Number(fields.u64());
+    const viewBytes = Number(fields.u64());
     if (!(ramBytes > 0 && ramBytes <= largestRam)) {
       throw introspectError('unsupported', 'guests with more than 16 GB of memory cannot be read');
     }
     const telemetry = new TelemetryArea(native().mapShared(area, areaBytes));
-    const memory = new GuestMemory(native().mapShared(ram, ramBytes), ramBase, () => extents(ram, ramBytes));
-    return { memory, telemetry, release: () => native().closeDescriptor(ram) };
+    const guest = native().mapShared(ram, ramBytes);
+    const views = new ViewPages(guest, native().mapShared(viewArea, viewBytes));
+    const memory = new GuestMemory(guest, ramBase, () => extents(ram, ramBytes), views);
+    return { memory, views, telemetry, release: () => native().closeDescriptor(ram) };
   } catch (error) {
     if (ram !== undefined) native().closeDescriptor(ram);
     throw error;
   } finally {
     if (area !== undefined) native().closeDescriptor(area);
+    if (viewArea !== undefined) native().closeDescriptor(viewArea);
   }
 }
 

@@ -19,6 +19,17 @@ export interface Native {
   /** Takes an exclusive advisory lock on an open file; false when another process holds it. */
   lockFile(descriptor: number): boolean;
   mapShared(descriptor: number, bytes: number): ArrayBuffer;
+  reserve(bytes: number): ArrayBuffer;
+  discard(reserved: ArrayBuffer): void;
+  readViewPage(
+    ram: ArrayBuffer,
+    views: ArrayBuffer,
+    out: ArrayBuffer,
+    page: number,
+    place: number,
+    epoch: number,
+    stamp: number,
+  ): boolean;
   populatedExtents(descriptor: number, bytes: number): number[];
   readSequenced(area: ArrayBuffer, offset: number, out: Uint8Array): boolean;
   loadWords(area: ArrayBuffer, offset: number, out: BigUint64Array): void;

@@ -1,5 +1,6 @@
 import { counters as daemonCounters } from '../gen/telemetry.js';
 import { rowSource, type RowSource } from '../scan/row-source.js';
+import type { MachineView } from '../machine/machine.js';
 import type { RingName, TelemetryArea } from '../telemetry/area.js';
 import type { FaultLog } from '../telemetry/fault-log.js';
 import type { HartState } from '../telemetry/hart.js';
@@ -17,13 +18,14 @@ interface Sources {
   hart: HartState;
   faults: FaultLog;
   ramBytes: number;
+  view: MachineView | undefined;
   /** Values of the daemon's counters by name. */
   slots: ReadonlyMap<string, number>;
 }
 
 type Added = [name: string, unit: string, doc: string, value: (from: Sources) => number | null];
 
-const written = ({ area }: Sources, ring: RingName) => area.ring(ring).extent().committed;
+const written = ({ area, view }: Sources, ring: RingName) => area.ring(ring, view?.rings[ring]).extent().committed;
 
 /** What the service adds to the daemon's counters: rates, state, host sensor. */
 const added: Added[] = [
@@ -40,10 +42,10 @@ const added: Added[] = [
   ['cpu_temp', 'degC', 'host processor temperature; null without a sensor', () => cpuTemperature()],
 ];
 
-/** The daemon's counters, then the service's. */
-export function counters(area: TelemetryArea, faults: FaultLog, ramBytes: number): RowSource {
-  const hart = area.hart();
-  const values = area.counters();
+/** The daemon's counters, as of the view if there is one, then the service's. */
+export function counters(area: TelemetryArea, faults: FaultLog, ramBytes: number, view?: MachineView): RowSource {
+  const hart = view ? view.hart : area.hart();
+  const values = view ? view.counters : area.counters();
   const own: Metric[] = daemonCounters.map(({ name, unit, doc }, slot) => ({
     name,
     // The hart snapshot is fresher than the slot.
@@ -56,6 +58,7 @@ export function counters(area: TelemetryArea, faults: FaultLog, ramBytes: number
     hart,
     faults,
     ramBytes,
+    view,
     slots: new Map(own.map(({ name, value }) => [name, value ?? 0])),
   };
   const more = added.map(([name, unit, doc, value]): Metric => ({ name, unit, doc, value: value(from) }));

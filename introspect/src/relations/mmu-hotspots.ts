@@ -1,13 +1,13 @@
 import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
-import type { FaultLog } from '../telemetry/fault-log.js';
+import type { HotSpot } from '../telemetry/fault-log.js';
 import { causeName } from './page-faults.js';
 
 /** Faults by page and kind, most hit first. */
-export function mmuHotspots(log: FaultLog, request: ScanRequest): RowSource {
-  if (log.overflowed) request.budget.cut('more pages faulted than the service counts');
+export function mmuHotspots(spots: HotSpot[], overflowed: boolean, request: ScanRequest): RowSource {
+  if (overflowed) request.budget.cut('more pages faulted than the service counts');
   return rowSource(
     'mmu_hotspots',
-    log.hotSpots(),
+    spots,
     {
       memory_page: (spot) => '0x' + BigInt.asUintN(64, spot.page).toString(16),
       fault_type: (spot) => causeName(spot.cause).toUpperCase().replaceAll(/[ -]/g, '_'),

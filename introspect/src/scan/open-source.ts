@@ -21,6 +21,8 @@ import { processOpenFiles } from '../relations/process-open-files.js';
 import { processes } from '../relations/processes.js';
 import { threads } from '../relations/threads.js';
 import { traps } from '../relations/traps.js';
+import type { RingName } from '../telemetry/area.js';
+import type { RingReader } from '../telemetry/ring-reader.js';
 import type { RowSource, ScanRequest } from './row-source.js';
 
 export interface SourceContext {
@@ -53,18 +55,19 @@ const guestRelations: Partial<Record<RelationName, GuestRelation>> = {
 /** Relations that do not need a kernel that can be read. */
 const otherRelations: Partial<Record<RelationName, OtherRelation>> = {
   page_faults: openPageFaults,
-  traps: async ({ machine, request }) => traps((await linkOf(machine)).mapping.telemetry.ring('traps'), request),
+  traps: async (context) => traps(await ringOf(context, 'traps'), context.request),
   kernel_symbols: openKernelSymbols,
-  console: async ({ machine, request }) => console((await linkOf(machine)).mapping.telemetry.ring('console'), request),
+  console: async (context) => console(await ringOf(context, 'console'), context.request),
   mmu_hotspots: async ({ machine, view, request }) => {
-    const link = await linkOf(machine);
+    const link = view ? view.link : await linkOf(machine);
     const kernel = view ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
-    link.drain(kernel, view !== undefined);
-    return mmuHotspots(link.faults, request);
+    link.drain(kernel, view);
+    const spots = view ? (view.hotSpots ??= link.faults.hotSpots()) : link.faults.hotSpots();
+    return mmuHotspots(spots, link.faults.overflowed, request);
   },
-  counters: async ({ machine }) => {
-    const { mapping, faults } = await linkOf(machine);
-    return counters(mapping.telemetry, faults, mapping.memory.size);
+  counters: async ({ machine, view }) => {
+    const { mapping, faults } = view ? view.link : await linkOf(machine);
+    return counters(mapping.telemetry, faults, mapping.memory.size, view);
   },
   machines: ({ machines: known, request }) => machines(known, request),
 };
@@ -73,7 +76,7 @@ export function budgetOf(relation: RelationName): number {
   return guestRelations[relation] ? budgets.guest : budgets.telemetry;
 }
 
-/** Whether a scan of these columns has to see the guest stand still. */
+/** Whether a scan of these columns has to see guest memory at one instant. */
 export function needsView(relation: RelationName, reads: (column: string) => boolean): boolean {
   const always = guestRelations[relation] !== undefined || relation === 'kernel_symbols';
   return always || (relation === 'page_faults' && reads('pid'));
@@ -82,6 +85,11 @@ export function needsView(relation: RelationName, reads: (column: string) => boo
 function linkOf(machine: Machine | undefined): Promise<Link> {
   if (!machine) throw introspectError('internal', 'a relation of a machine was opened without one');
   return machine.link();
+}
+
+async function ringOf({ machine, view }: SourceContext, name: RingName): Promise<RingReader> {
+  const link = view ? view.link : await linkOf(machine);
+  return link.mapping.telemetry.ring(name, view?.rings[name]);
 }
 
 /** Throws IntrospectError with what the user can do about it. */
@@ -121,9 +129,9 @@ async function openPageFaults({ machine, view, request, reads }: SourceContext):
   const link = view ? view.link : await linkOf(machine);
   const kernel =
     view && reads('pid') ? link.keeper.atOrNone(view) : link.keeper.glance(link.mapping.telemetry.generation);
-  link.drain(kernel, view !== undefined);
+  link.drain(kernel, view);
   const { telemetry } = link.mapping;
   const readTask = kernel && reads('pid') ? taskReader(kernel) : undefined;
-  const late = readTask && { readTask, idleNs: idleNs(telemetry.hart()) };
-  return pageFaults(telemetry.ring('pageFaults'), link.faults, request, late);
+  const late = readTask && { readTask, idleNs: idleNs(view ? view.hart : telemetry.hart()) };
+  return pageFaults(telemetry.ring('pageFaults', view?.rings.pageFaults), link.faults, request, late);
 }

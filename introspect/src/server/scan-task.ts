@@ -46,6 +46,7 @@ export class ScanTask {
   /** One batch's worth of work at most; frames go to send. Throws IntrospectError when the scan fails. */
   turn(send: (frame: Buffer) => void): TurnResult {
     const { cursor, hold } = this.#options;
+    if (hold) hold.view.link.keeper.resume(hold.view);
     if (this.#more && !this.#writer.full) this.#more = cursor.fill(this.#writer);
     if (hold) hold.machine.requireHeld(hold.view);
     if (this.#writer.rows > 0 && (this.#writer.full || !this.#more)) {

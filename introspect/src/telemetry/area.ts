@@ -68,8 +68,9 @@ export class TelemetryArea {
     return this.#word[0]!;
   }
 
-  ring(name: RingName): RingReader {
+  /** cut: read it as it was when it had this many records. */
+  ring(name: RingName, cut?: number): RingReader {
     const { number, record } = rings[name];
-    return new RingReader(this.#area, sectionOffsets.header + telemetryHeader.ring + number * 64, record.size);
+    return new RingReader(this.#area, sectionOffsets.header + telemetryHeader.ring + number * 64, record.size, cut);
   }
 }

@@ -50,20 +50,21 @@ export class FaultLog {
   }
 
   /**
-   * Takes what the ring has gained. readTask is absent while no kernel is known. idleNs is guest time skipped by
-   * the latest snapshot; while the guest runs (still is false), more may have been skipped before a fault.
+   * Takes what the ring has gained, up to record upTo. readTask is absent while no kernel is known. idleNs is guest time skipped by
+   * the latest snapshot; while the guest runs on from there (still is false), more may have been skipped before a fault.
    */
-  drain(readTask: ReadTask | undefined, idleNs: number, still: boolean): void {
+  drain(readTask: ReadTask | undefined, idleNs: number, still: boolean, upTo = Infinity): void {
     this.#settle();
-    this.#takeAll(readTask, still ? idleNs : Infinity);
+    this.#takeAll(readTask, still ? idleNs : Infinity, upTo);
     this.#idleNs = idleNs;
   }
 
-  #takeAll(readTask: ReadTask | undefined, mostIdleNs: number): void {
+  #takeAll(readTask: ReadTask | undefined, mostIdleNs: number, upTo: number): void {
     const capacity: number = rings.pageFaults.capacity;
     const most = (2 * capacity) / chunkRecords;
     for (let round = 0; round < most; round++) {
-      const chunk = this.#ring.read(this.#next, chunkRecords);
+      if (this.#next >= upTo) return;
+      const chunk = this.#ring.read(this.#next, Math.min(chunkRecords, upTo - this.#next));
       this.missed += chunk.lost;
       if (chunk.count === 0) {
         if (chunk.lost > 0) this.#next += chunk.lost;
@@ -137,7 +138,7 @@ export class FaultLog {
     return seq < this.#next ? this.#pids.get(seq) : notAsked;
   }
 
-  /** Pages by hits, most first; faults still waiting for their retry count by virtual page. */
+  /** Pages by hits as of now, most first; faults still waiting for their retry count by virtual page. */
   hotSpots(): HotSpot[] {
     this.#settle();
     const merged = new Map<string, HotSpot>();
@@ -148,7 +149,7 @@ export class FaultLog {
     }
     for (const [key, spot] of this.#hits) {
       const waiting = merged.get(key);
-      merged.set(key, waiting ? { ...spot, hits: spot.hits + waiting.hits } : spot);
+      merged.set(key, { ...spot, hits: spot.hits + (waiting?.hits ?? 0) });
     }
     return [...merged.values()].sort(
       (a, b) => b.hits - a.hits || (a.page < b.page ? -1 : a.page > b.page ? 1 : a.cause - b.cause),

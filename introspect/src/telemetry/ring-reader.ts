@@ -16,11 +16,14 @@ export class RingReader {
   readonly #area: ArrayBuffer;
   readonly #descriptor: number;
   readonly #recordBytes: number;
+  readonly #cut: number;
   readonly #result = new Float64Array(4);
   #words = new Uint32Array(0);
   #bytes = new Uint8Array(0);
 
-  constructor(area: ArrayBuffer, descriptor: number, recordBytes: number) {
+  /** cut: how many records the ring had at the instant that is read; later ones are not there. */
+  constructor(area: ArrayBuffer, descriptor: number, recordBytes: number, cut = Infinity) {
+    this.#cut = cut;
     this.#area = area;
     this.#descriptor = descriptor;
     this.#recordBytes = recordBytes;
@@ -44,7 +47,9 @@ export class RingReader {
     }
     const room = this.#bytes.subarray(0, count * this.#recordBytes);
     native().readRing(this.#area, this.#descriptor, this.#recordBytes, from, room, this.#result);
-    return { first: this.#result[0]!, count: this.#result[1]!, lost: this.#result[2]!, committed: this.#result[3]! };
+    const [first, got, lost] = [this.#result[0]!, this.#result[1]!, this.#result[2]!];
+    const committed = Math.min(this.#result[3]!, this.#cut);
+    return { first, count: Math.max(0, Math.min(got, this.#cut - first)), lost, committed };
   }
 
   /** Number of records written so far, and of the oldest still there (approximately, while the machine runs). */
