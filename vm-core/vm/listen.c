@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 64, LOCK_NAME_BYTES = sizeof((struct sockaddr_un *)0)->sun_path + 8 };
+enum { BACKLOG = 128, LOCK_NAME_BYTES = sizeof((struct sockaddr_un *)0)->sun_path + 8 };
 
 /* The lock file goes away with its daemon, so the file locked must still be the one that has the name. */
 static int open_lock(const char *name) {
