@@ -1,5 +1,5 @@
 /** Makes, starts and stops a PostgreSQL cluster that this project owns. */
-import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from '../base/account.js';
@@ -101,20 +101,38 @@ function control(cluster: Cluster, ...args: string[]): Promise<{ code: number; s
 /** Processes of a killed postmaster keep its shared memory for the moment they need to notice. */
 const orphansMs = 15_000;
 
-/**
- * A killed postmaster that nobody has waited for (containers often have no init that does) stays in the process table
- * as a zombie, and PostgreSQL takes it for a running server. Its pid file goes once no process of it is left.
- */
-function removeZombiePidFile(cluster: Cluster): void {
-  const pid = Number(pidFileLines(cluster)[0]);
-  if (!Number.isInteger(pid) || pid <= 0 || !isZombie(pid)) return;
-  if (processesIn(cluster.data).length === 0) rmSync(join(cluster.data, 'postmaster.pid'), { force: true });
+/** What names a running postmaster: the pid file of its data folder, and the lock of its socket. */
+function lockFiles(cluster: Cluster): string[] {
+  const locks = existsSync(cluster.socketFolder)
+    ? readdirSync(cluster.socketFolder).filter((name) => /^\.s\.PGSQL\.\d+\.lock$/.test(name))
+    : [];
+  return [join(cluster.data, 'postmaster.pid'), ...locks.map((name) => join(cluster.socketFolder, name))];
 }
 
+/**
+ * A killed postmaster that nobody has waited for (containers often have an init that does so late, or not at all) stays
+ * in the process table as a zombie, and PostgreSQL takes it for a running server, by either of the files that name it.
+ * They go once no process of it is left.
+ */
+function removeZombieLocks(cluster: Cluster): void {
+  for (const file of lockFiles(cluster)) {
+    const pid = existsSync(file) ? Math.abs(Number(readFileSync(file, 'utf8').split('\n')[0])) : 0;
+    if (!Number.isInteger(pid) || pid <= 0 || !isZombie(pid)) continue;
+    if (processesIn(cluster.data).length === 0) rmSync(file, { force: true });
+  }
+}
+
+const tail = (file: string): string => readFileSync(file, 'utf8').trim().split('\n').slice(-15).join('\n');
+
+/** What the server said: to its start log, and from a moment on to the newest file in the folder of its own logging. */
 function startLogTail(cluster: Cluster): string {
-  return existsSync(cluster.startLog)
-    ? readFileSync(cluster.startLog, 'utf8').trim().split('\n').slice(-15).join('\n')
-    : '';
+  if (!existsSync(cluster.startLog)) return '';
+  const said = tail(cluster.startLog);
+  const folder = /Future log output will appear in directory "(.*)"/.exec(said)?.[1];
+  if (folder === undefined || !existsSync(folder)) return said;
+  const files = readdirSync(folder).filter((name) => name.startsWith('postgresql-'));
+  const newest = files.map((name) => join(folder, name)).sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+  return newest === undefined ? said : `${said}\n${tail(newest)}`;
 }
 
 /** Starts the server and waits until it accepts connections. */
@@ -122,7 +140,7 @@ export async function startPostmaster(cluster: Cluster): Promise<void> {
   const patience = Date.now() + orphansMs;
   for (;;) {
     if (postmasterPid(cluster) !== undefined) return;
-    removeZombiePidFile(cluster);
+    removeZombieLocks(cluster);
     rmSync(cluster.startLog, { force: true });
     const { code, stdout, stderr } = await control(cluster, '-w', '-t', '120', '-s', '-l', cluster.startLog, 'start');
     if (code === 0) return;
