@@ -65,10 +65,28 @@ static void clint_reset(void *opaque) {
   hart_set_irq(clint->hart, IRQ_MTI, false);
 }
 
+/* A line that is up has fired; one that is down waits for its event, even if that is due this instant. */
+static bool clint_load(void *opaque, struct blob_reader *in) {
+  struct clint *clint = opaque;
+  uint64_t compare = clint->state.mtimecmp;
+  (void)in;
+  if (clint->state.msip > 1) return false;
+  if (!(clint->hart->csr.mip_lines & BIT(IRQ_MTI)) && compare <= EVENT_NEVER / NS_PER_TICK - 1)
+    event_schedule(clint->hart, &clint->timer, compare * NS_PER_TICK);
+  return true;
+}
+
 bool clint_init(struct clint *clint, struct bus *bus, uint64_t base, uint64_t size) {
   memset(clint, 0, sizeof *clint);
   clint->hart = bus->hart;
-  clint->timer = (struct event){.fire = clint_fire, .opaque = clint};
-  return bus_add(bus, &(struct device){"clint", base, size, &clint_ops, clint, &clint->state,
-                                       sizeof clint->state, clint_reset});
+  clint->timer = (struct event){.rank = RANK_CLINT, .fire = clint_fire, .opaque = clint};
+  return bus_add(bus, &(struct device){.name = "clint",
+                                       .base = base,
+                                       .size = size,
+                                       .ops = &clint_ops,
+                                       .opaque = clint,
+                                       .state = &clint->state,
+                                       .state_size = sizeof clint->state,
+                                       .reset = clint_reset,
+                                       .load = clint_load});
 }

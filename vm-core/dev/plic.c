@@ -125,9 +125,27 @@ static void plic_reset(void *opaque) {
   update(plic);
 }
 
+static bool plic_load(void *opaque, struct blob_reader *in) {
+  const struct plic *plic = opaque;
+  (void)in;
+  for (unsigned i = 0; i < PLIC_SOURCES; i++)
+    if (plic->state.priority[i] > PLIC_MAX_PRIORITY) return false;
+  for (unsigned context = 0; context < PLIC_CONTEXTS; context++)
+    if (plic->state.threshold[context] > PLIC_MAX_PRIORITY || test(plic->state.enable[context], 0))
+      return false;
+  return !test(plic->state.level, 0) && !test(plic->state.pending, 0) && !test(plic->state.claimed, 0);
+}
+
 bool plic_init(struct plic *plic, struct bus *bus, uint64_t base, uint64_t size) {
   memset(plic, 0, sizeof *plic);
   plic->hart = bus->hart;
-  return bus_add(bus, &(struct device){"plic", base, size, &plic_ops, plic, &plic->state, sizeof plic->state,
-                                       plic_reset});
+  return bus_add(bus, &(struct device){.name = "plic",
+                                       .base = base,
+                                       .size = size,
+                                       .ops = &plic_ops,
+                                       .opaque = plic,
+                                       .state = &plic->state,
+                                       .state_size = sizeof plic->state,
+                                       .reset = plic_reset,
+                                       .load = plic_load});
 }

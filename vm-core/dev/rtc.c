@@ -93,13 +93,29 @@ static void rtc_reset(void *opaque) {
   update_irq(rtc);
 }
 
+static bool rtc_load(void *opaque, struct blob_reader *in) {
+  struct rtc *rtc = opaque;
+  (void)in;
+  if (rtc->state.alarm_armed > 1 || rtc->state.irq_enabled > 1 || rtc->state.irq_pending > 1) return false;
+  if (rtc->state.alarm_armed)
+    event_schedule(rtc->hart, &rtc->alarm_event, rtc->state.alarm_ns - rtc->state.offset_ns);
+  return true;
+}
+
 bool rtc_init(struct rtc *rtc, struct bus *bus, struct plic *plic, unsigned irq, uint64_t base,
               uint64_t size) {
   memset(rtc, 0, sizeof *rtc);
   rtc->hart = bus->hart;
   rtc->plic = plic;
   rtc->irq = irq;
-  rtc->alarm_event = (struct event){.fire = fire, .opaque = rtc};
-  return bus_add(
-      bus, &(struct device){"rtc", base, size, &rtc_ops, rtc, &rtc->state, sizeof rtc->state, rtc_reset});
+  rtc->alarm_event = (struct event){.rank = RANK_RTC, .fire = fire, .opaque = rtc};
+  return bus_add(bus, &(struct device){.name = "rtc",
+                                       .base = base,
+                                       .size = size,
+                                       .ops = &rtc_ops,
+                                       .opaque = rtc,
+                                       .state = &rtc->state,
+                                       .state_size = sizeof rtc->state,
+                                       .reset = rtc_reset,
+                                       .load = rtc_load});
 }

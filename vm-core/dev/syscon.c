@@ -26,5 +26,10 @@ static void syscon_reset(void *opaque) { ((struct syscon *)opaque)->failure_code
 bool syscon_init(struct syscon *syscon, struct bus *bus, uint64_t base, uint64_t size) {
   syscon->hart = bus->hart;
   syscon->failure_code = 0;
-  return bus_add(bus, &(struct device){"syscon", base, size, &syscon_ops, syscon, NULL, 0, syscon_reset});
+  return bus_add(bus, &(struct device){.name = "syscon",
+                                       .base = base,
+                                       .size = size,
+                                       .ops = &syscon_ops,
+                                       .opaque = syscon,
+                                       .reset = syscon_reset});
 }

@@ -149,6 +149,14 @@ static void uart_reset(void *opaque) {
   update(uart);
 }
 
+static bool uart_load(void *opaque, struct blob_reader *in) {
+  const struct uart *uart = opaque;
+  (void)in;
+  return uart->state.head < UART_LINE_BYTES && uart->state.count <= UART_LINE_BYTES &&
+         uart->state.ier <= IER_MASK && uart->state.mcr <= MCR_MASK && !(uart->state.fcr & ~FCR_KEPT) &&
+         uart->state.overrun <= 1 && uart->state.thr_interrupt <= 1;
+}
+
 bool uart_init(struct uart *uart, struct bus *bus, struct plic *plic, unsigned irq, uint64_t base,
                uint64_t size, const struct console_port *port) {
   memset(uart, 0, sizeof *uart);
@@ -156,6 +164,13 @@ bool uart_init(struct uart *uart, struct bus *bus, struct plic *plic, unsigned i
   uart->plic = plic;
   uart->irq = irq;
   uart->port = *port;
-  return bus_add(bus, &(struct device){"uart", base, size, &uart_ops, uart, &uart->state, sizeof uart->state,
-                                       uart_reset});
+  return bus_add(bus, &(struct device){.name = "uart",
+                                       .base = base,
+                                       .size = size,
+                                       .ops = &uart_ops,
+                                       .opaque = uart,
+                                       .state = &uart->state,
+                                       .state_size = sizeof uart->state,
+                                       .reset = uart_reset,
+                                       .load = uart_load});
 }

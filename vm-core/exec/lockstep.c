@@ -7,6 +7,7 @@
 #include "exec/lockstep_side.h"
 #include "interp/interp.h"
 #include "mmu/mmu.h"
+#include "mmu/tlb.h"
 
 enum { MAX_STRETCH = 32768 };
 
@@ -116,8 +117,8 @@ static void attach(struct lockstep *lockstep) {
   log_attach(lockstep);
   hart_state_save(lockstep->fast.hart, lockstep->start);
   hart_state_load(&lockstep->hart, lockstep->start);
-  mmu_flush_all(&lockstep->hart);
-  mmu_flush_all(lockstep->fast.hart);
+  tlb_drop_level1(lockstep->fast.hart);
+  if (!mmu_copy(&lockstep->hart, lockstep->fast.hart)) lockstep->short_of_memory = true;
 }
 
 /* Uniform in 0 .. bound - 1 and a function of the instant alone (splitmix64). */

@@ -21,7 +21,8 @@ void event_schedule(struct hart *hart, struct event *event, uint64_t at_ns) {
   event->at_ns = at_ns;
   if (at_ns == EVENT_NEVER) return;
   struct event **link = &hart->events;
-  while (*link && (*link)->at_ns <= at_ns) link = &(*link)->next;
+  while (*link && ((*link)->at_ns < at_ns || ((*link)->at_ns == at_ns && (*link)->rank <= event->rank)))
+    link = &(*link)->next;
   event->next = *link;
   event->queued = true;
   *link = event;

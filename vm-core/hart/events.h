@@ -2,8 +2,9 @@
  *
  * time_ns = instret + idle_ns: one nanosecond per retired instruction, plus the jumps WFI makes. An event
  * fires when time_ns has reached at_ns, exactly between the instruction that brought it there and the next
- * one, whatever engine runs. Events with equal at_ns fire in the order they were scheduled. `fire` may
- * schedule and cancel events, itself included, and call hart_set_irq. */
+ * one, whatever engine runs. Events with equal at_ns fire by rank, so that the order is a function of what is
+ * queued and not of how it came there (a restored machine queues anew); with equal rank too, in the order
+ * they were scheduled. `fire` may schedule and cancel events, itself included, and call hart_set_irq. */
 #ifndef HART_EVENTS_H
 #define HART_EVENTS_H
 
@@ -14,8 +15,12 @@ struct hart;
 
 #define EVENT_NEVER UINT64_MAX
 
+/* Ranks of a machine's events; device files with many count up from theirs. */
+enum event_rank { RANK_STIMER, RANK_CLINT, RANK_RTC, RANK_NET = 64, RANK_BLK = 256 };
+
 struct event {
   uint64_t at_ns;
+  unsigned rank;
   void (*fire)(void *opaque);
   void *opaque;
   bool queued; /* this and next are the queue's */

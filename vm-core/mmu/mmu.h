@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct blob;
+struct blob_reader;
 struct hart;
 struct phys;
 
@@ -25,6 +27,13 @@ void mmu_drop_writable(struct hart *hart);
 /* Drop all cached translations and physical pointers; called when phys changes (RAM replaced, checkpoint
  * restored). */
 void mmu_flush_all(struct hart *hart);
+
+/* The translations the guest has cached: part of a saved machine, as it may use stale ones until it fences.
+ * Load: into a TLB whose hart's state is in place; flushes first. false: no translations. Copy: one to
+ * another. */
+void mmu_save(const struct hart *hart, struct blob *out);
+bool mmu_load(struct hart *hart, struct blob_reader *in);
+bool mmu_copy(struct hart *to, const struct hart *from);
 
 /* Translate without side effects, with S-mode rights and no permission checks but V and leaf shape: for
  * debuggers. false: not mapped, or mapped outside RAM. */

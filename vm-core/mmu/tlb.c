@@ -98,6 +98,10 @@ bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct tr
   return true;
 }
 
+void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access) {
+  *l2_slot(mmu, entry->vpn << PAGE_SHIFT, access) = *entry;
+}
+
 void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host) {
   uint64_t page = va & PAGE_MASK;
   hart->mmu->counters.fill_read++;

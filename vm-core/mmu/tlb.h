@@ -101,6 +101,9 @@ void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host);
 void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host);
 void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page);
 
+/* Put a translation into level 2 as a walk would have (mmu/tlb_state.c). Level 1 is empty. */
+void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access);
+
 /* sfence.vma and sinval.vma: by address (NULL: all) and ASID (NULL: all, with global pages). */
 void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid);
 

@@ -1,9 +1,15 @@
 /* Virtio devices under random rings, descriptors, registers and resets: no crash, no hang, no undefined
- * behaviour (run it with SANITIZE=1), and after any of it a reset brings a working device back. Seeded;
- * LINUXSQL_TEST_SCALE multiplies the rounds. */
+ * behaviour (run it with SANITIZE=1), and after any of it a reset brings a working device back. At any moment
+ * the devices can be saved and loaded, which changes nothing; bytes that were spoiled are refused, or load
+ * into a state that can be run. Seeded; LINUXSQL_TEST_SCALE multiplies the rounds. */
 #include <time.h>
 #include <unistd.h>
 
+#include "base/blob.h"
+#include "base/sha256.h"
+#include "dev/clint.h"
+#include "dev/rtc.h"
+#include "dev/uart.h"
 #include "dev/virtio/blk.h"
 #include "dev/virtio/console.h"
 #include "dev/virtio/rng.h"
@@ -14,6 +20,9 @@ enum { ROUNDS = 20000, DISK_BYTES = 1 << 20, SECONDS = 20 };
 
 struct setup {
   struct board board;
+  struct uart uart;
+  struct clint clint;
+  struct rtc rtc;
   struct blk blk;
   struct virtio_console console;
   struct rng rng;
@@ -91,6 +100,58 @@ static void random_register(struct setup *s) {
   phys_mmio_read(&s->board.rig.phys, s->driver.base + (pick(s, 0x200) & ~UINT64_C(3)), 4, &read);
 }
 
+static void digest(struct setup *s, char hex[65]) {
+  struct sha256 hash;
+  sha256_init(&hash);
+  bus_hash(&s->board.bus, &hash);
+  for (const struct event *event = s->board.rig.hart.events; event; event = event->next)
+    sha256_update(&hash, &event->at_ns, sizeof event->at_ns);
+  sha256_update(&hash, &s->blk.flight_bytes, sizeof s->blk.flight_bytes);
+  sha256_final_hex(&hash, hex);
+}
+
+static bool load_saved(struct setup *s, const struct blob *saved, uint64_t mip_lines) {
+  char error[256];
+  struct blob_reader in = {saved->bytes, saved->size, false};
+  bus_reset(&s->board.bus);
+  s->board.rig.hart.csr.mip_lines = mip_lines; /* the hart's state comes first */
+  return bus_load(&s->board.bus, &in, error, sizeof error) && blob_done(&in);
+}
+
+/* Other devices have something to save, too. */
+static void random_board(struct setup *s) {
+  switch (pick(s, 4)) {
+  case 0: board_write(&s->board, BOARD_CLINT_BASE + 0x4000, 8, rig_random(&s->seed) >> pick(s, 64)); break;
+  case 1:
+    board_write(&s->board, BOARD_RTC_BASE + 4 * pick(s, 8), 4, rig_random(&s->seed) >> pick(s, 64));
+    break;
+  case 2: board_write(&s->board, BOARD_UART_BASE + pick(s, 8), 1, rig_random(&s->seed) & 0xff); break;
+  default: uart_input(&s->uart, (const uint8_t *)"typed", pick(s, 6)); break;
+  }
+}
+
+static void save_and_load(struct setup *s) {
+  struct blob saved = {0};
+  char before[65], after[65];
+  struct rig *t = &s->board.rig;
+  random_board(s);
+  uint64_t lines = t->hart.csr.mip_lines;
+  digest(s, before);
+  bus_save(&s->board.bus, &saved);
+  uint64_t spoilt = pick(s, saved.size);
+  uint8_t byte = saved.bytes[spoilt];
+  saved.bytes[spoilt] ^= (uint8_t)(1 + pick(s, 255));
+  if (load_saved(s, &saved, lines)) board_pass(&s->board, pick(s, 100000));
+  saved.bytes[spoilt] = byte;
+  struct blob cut = saved;
+  cut.size = pick(s, saved.size);
+  CHECK(t, !load_saved(s, &cut, lines), "a state cut short was taken");
+  CHECK(t, load_saved(s, &saved, lines), "a saved state was refused");
+  digest(s, after);
+  CHECK(t, strcmp(before, after) == 0, "loading a saved state changed it");
+  blob_free(&saved);
+}
+
 static void round_of(struct setup *s, const struct virtio_slot *slot, unsigned queue) {
   s->driver =
       (struct driver){.board = &s->board, .base = slot->base, .rings = RIG_BASE + 0x10000, .size = 16};
@@ -106,6 +167,7 @@ static void round_of(struct setup *s, const struct virtio_slot *slot, unsigned q
     if (pick(s, 6) == 0) random_register(s);
     if (pick(s, 2)) board_pass(&s->board, pick(s, 100000));
     if (pick(s, 4) == 0) virtio_console_input(&s->console, (const uint8_t *)"fuzz", 4);
+    if (pick(s, 24) == 0) save_and_load(s);
   }
   if (pick(s, 3)) board_pass(&s->board, 10000000);
 }
@@ -155,6 +217,9 @@ int main(void) {
   board_init(&s->board);
   struct bus *bus = &s->board.bus;
   bool built =
+      uart_init(&s->uart, bus, &s->board.plic, BOARD_UART_IRQ, BOARD_UART_BASE, BOARD_UART_SIZE, &port) &&
+      clint_init(&s->clint, bus, BOARD_CLINT_BASE, BOARD_CLINT_SIZE) &&
+      rtc_init(&s->rtc, bus, &s->board.plic, BOARD_RTC_IRQ, BOARD_RTC_BASE, BOARD_RTC_SIZE) &&
       blk_init(&s->blk, bus, &s->board.plic, s->board.telemetry, &blk_slot, device, &owner) &&
       virtio_console_init(&s->console, bus, &s->board.plic, s->board.telemetry, &console_slot, &port) &&
       rng_init(&s->rng, bus, &s->board.plic, s->board.telemetry, &rng_slot);

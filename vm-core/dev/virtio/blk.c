@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/blob.h"
 #include "gen/telemetry.h"
 
 enum { SEG_MAX = 126, SIZE_MAX_BYTES = 64 << 10, RANGE_MAX_SECTORS = 1 << 22 };
@@ -213,6 +214,98 @@ static void stop(void *opaque) {
   }
 }
 
+/* Whether the buffer holds what the guest will be given. */
+static bool has_data(const struct blk_slot *slot) {
+  return (slot->type == VIRTIO_BLK_T_IN || slot->type == VIRTIO_BLK_T_GET_ID) &&
+         slot->status == VIRTIO_BLK_S_OK && !slot->request.error;
+}
+
+static void save_slot(const struct blk_slot *slot, struct blob *out) {
+  const struct virtq_chain *chain = &slot->chain;
+  blob_u32(out, slot->status);
+  blob_u32(out, slot->store);
+  blob_u32(out, (uint32_t)-slot->request.error);
+  blob_u32(out, chain->count);
+  blob_put(out, chain->segments, chain->count * sizeof *chain->segments);
+  blob_u64(out, slot->length);
+  if (has_data(slot)) blob_put(out, slot->buffer, slot->length);
+}
+
+/* What a request does to the disk is done once the store has answered, and what it will do to the guest is in
+ * its buffer; so the store is waited for, as the hart soon would. */
+static void save(void *opaque, struct blob *out) {
+  struct blk *blk = opaque;
+  blob_u64(out, blk->device->size);
+  for (unsigned i = 0; i < BLK_SLOTS; i++) {
+    struct blk_slot *slot = &blk->slots[i];
+    if (!blk->state.due_ns[i]) continue;
+    if (!slot->store) slot->request.error = 0;
+    if (slot->store && wait_for_store(blk, &slot->request) == -ESHUTDOWN) out->failed = true;
+    save_slot(slot, out);
+  }
+}
+
+static bool load_chain(struct blk_slot *slot, struct blob_reader *in) {
+  const struct phys *phys = slot->blk->virtio.bus->phys;
+  struct virtq_chain *chain = &slot->chain;
+  chain->count = blob_get_u32(in);
+  if (chain->count > VIRTQ_SEGMENTS_MAX) return false;
+  if (!blob_get(in, chain->segments, chain->count * sizeof *chain->segments)) return false;
+  chain->readable_count = 0;
+  chain->readable_bytes = chain->writable_bytes = 0;
+  for (unsigned i = 0; i < chain->count; i++) {
+    const struct virtq_segment *segment = &chain->segments[i];
+    if (segment->length == 0 || segment->writable > 1 || !phys_in_ram(phys, segment->gpa, segment->length))
+      return false;
+    if (segment->writable) {
+      chain->writable_bytes += segment->length;
+    } else {
+      if (chain->readable_count != i) return false;
+      chain->readable_count++;
+      chain->readable_bytes += segment->length;
+    }
+  }
+  return chain->writable_bytes > 0;
+}
+
+static bool load_data(struct blk_slot *slot, uint64_t length, struct blob_reader *in) {
+  bool writes = slot->type == VIRTIO_BLK_T_OUT;
+  uint64_t room = writes ? slot->chain.readable_bytes : slot->chain.writable_bytes - 1;
+  if (length > room || length > BLK_REQUEST_BYTES) return false;
+  if (has_data(slot)) return take_buffer(slot, length) && blob_get(in, slot->buffer, length);
+  slot->length = length; /* it still counts as in flight */
+  slot->blk->flight_bytes += length;
+  return true;
+}
+
+static bool load_slot(struct blk *blk, unsigned number, struct blob_reader *in) {
+  struct blk_slot *slot = &blk->slots[number];
+  uint64_t request = blk->state.request[number];
+  slot->chain.head = (uint16_t)request;
+  slot->type = (uint32_t)(request >> 16);
+  uint32_t status = blob_get_u32(in), store = blob_get_u32(in), error = blob_get_u32(in);
+  if (request >> 48 || status > VIRTIO_BLK_S_UNSUPP || store > 1 || error > EHWPOISON) return false;
+  slot->status = (uint8_t)status;
+  slot->store = store;
+  slot->request = (struct block_request){.device = blk->device, .error = -(int)error};
+  atomic_store_explicit(&slot->request.done, true, memory_order_release);
+  if (!load_chain(slot, in) || !load_data(slot, blob_get_u64(in), in)) return false;
+  event_schedule(blk->virtio.bus->hart, &slot->completion, blk->state.due_ns[number]);
+  return true;
+}
+
+/* A slot that could not be loaded is not in flight. */
+static bool load(void *opaque, struct blob_reader *in) {
+  struct blk *blk = opaque;
+  bool good = blob_get_u64(in) == blk->device->size;
+  for (unsigned i = 0; i < BLK_SLOTS; i++) {
+    if (!blk->state.due_ns[i]) good = good && blk->state.request[i] == 0;
+    if (blk->state.due_ns[i]) good = good && load_slot(blk, i, in);
+    if (!good && blk->state.due_ns[i]) release(&blk->slots[i]);
+  }
+  return good;
+}
+
 static void fill_config(struct blk *blk) {
   blk->config = (struct virtio_blk_config){
       .capacity = blk->device->size / BLOCK_SECTOR,
@@ -238,7 +331,8 @@ bool blk_init(struct blk *blk, struct bus *bus, struct plic *plic, struct teleme
   if (!blk->slots) return false;
   for (unsigned i = 0; i < BLK_SLOTS; i++) {
     blk->slots[i].blk = blk;
-    blk->slots[i].completion = (struct event){.fire = complete, .opaque = &blk->slots[i]};
+    blk->slots[i].completion =
+        (struct event){.rank = RANK_BLK + i, .fire = complete, .opaque = &blk->slots[i]};
   }
   struct virtio_class class = {.name = "virtio-blk",
                                .id = VIRTIO_ID_BLOCK,
@@ -251,9 +345,12 @@ bool blk_init(struct blk *blk, struct bus *bus, struct plic *plic, struct teleme
   if (device->read_only) class.features |= VIRTIO_BLK_F_RO;
   if (!virtio_init(&blk->virtio, bus, plic, telemetry, place, &class, blk)) return false;
   fill_config(blk);
-  return bus_add(
-      bus,
-      &(struct device){.name = "virtio-blk-flight", .state = &blk->state, .state_size = sizeof blk->state});
+  return bus_add(bus, &(struct device){.name = "virtio-blk-flight",
+                                       .opaque = blk,
+                                       .state = &blk->state,
+                                       .state_size = sizeof blk->state,
+                                       .save = save,
+                                       .load = load});
 }
 
 void blk_destroy(struct blk *blk) {

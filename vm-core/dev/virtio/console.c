@@ -72,6 +72,12 @@ static void reset(void *opaque) {
   memset(&console->state, 0, sizeof console->state);
 }
 
+static bool load(void *opaque, struct blob_reader *in) {
+  const struct virtio_console *console = opaque;
+  (void)in;
+  return console->state.head < VIRTIO_CONSOLE_LINE_BYTES && console->state.count <= VIRTIO_CONSOLE_LINE_BYTES;
+}
+
 bool virtio_console_init(struct virtio_console *console, struct bus *bus, struct plic *plic,
                          struct telemetry *telemetry, const struct virtio_slot *slot,
                          const struct console_port *port) {
@@ -84,5 +90,6 @@ bool virtio_console_init(struct virtio_console *console, struct bus *bus, struct
                                        .opaque = console,
                                        .state = &console->state,
                                        .state_size = sizeof console->state,
-                                       .reset = reset});
+                                       .reset = reset,
+                                       .load = load});
 }

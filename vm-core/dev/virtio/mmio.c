@@ -84,6 +84,14 @@ static void reset(void *opaque) {
   plic_set_line(virtio->plic, virtio->irq, false);
 }
 
+static void adopt_features(struct virtio_mmio *virtio) {
+  uint64_t features = virtio->state.driver_features;
+  for (unsigned i = 0; i < virtio->class.queue_count; i++) {
+    virtio->queues[i].event_idx = features & VIRTIO_F_EVENT_IDX;
+    virtio->queues[i].indirect = features & VIRTIO_F_INDIRECT_DESC;
+  }
+}
+
 static void write_status(struct virtio_mmio *virtio, uint32_t value) {
   if (value == 0) {
     reset(virtio);
@@ -96,10 +104,7 @@ static void write_status(struct virtio_mmio *virtio, uint32_t value) {
     status &= ~(uint32_t)STATUS_FEATURES_OK;
   if (!(status & STATUS_FEATURES_OK)) status &= ~(uint32_t)STATUS_DRIVER_OK;
   virtio->state.status = status;
-  for (unsigned i = 0; i < virtio->class.queue_count; i++) {
-    virtio->queues[i].event_idx = features & VIRTIO_F_EVENT_IDX;
-    virtio->queues[i].indirect = features & VIRTIO_F_INDIRECT_DESC;
-  }
+  adopt_features(virtio);
 }
 
 static struct virtq_state *selected(struct virtio_mmio *virtio) {
@@ -212,6 +217,23 @@ static bool mmio_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 
 static const struct mmio_ops mmio_ops = {mmio_read, mmio_write};
 
+/* The rings are checked whenever they are used. Once the features are fixed they are those in use. */
+static bool load(void *opaque, struct blob_reader *in) {
+  struct virtio_mmio *virtio = opaque;
+  uint32_t status = virtio->state.status;
+  (void)in;
+  if (status & ~(uint32_t)(STATUS_DRIVER_BITS | STATUS_NEEDS_RESET)) return false;
+  if (virtio->state.interrupt & ~(uint32_t)(INTERRUPT_USED | INTERRUPT_CONFIG)) return false;
+  if (status & STATUS_FEATURES_OK && virtio->state.driver_features & ~offered(virtio)) return false;
+  if (status & STATUS_DRIVER_OK && !(status & STATUS_FEATURES_OK)) return false;
+  for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+    if (virtio->state.queues[i].ready > 1) return false;
+    if (virtio->state.queues[i].ready && i >= virtio->class.queue_count) return false;
+  }
+  adopt_features(virtio);
+  return true;
+}
+
 void virtio_set_config(struct virtio_mmio *virtio, const void *config, size_t size) {
   virtio->config = config;
   virtio->config_size = size;
@@ -228,6 +250,13 @@ bool virtio_init(struct virtio_mmio *virtio, struct bus *bus, struct plic *plic,
   virtio->opaque = opaque;
   for (unsigned i = 0; i < class->queue_count; i++)
     virtio->queues[i] = (struct virtq){.bus = bus, .state = &virtio->state.queues[i]};
-  return bus_add(bus, &(struct device){class->name, slot->base, slot->size, &mmio_ops, virtio, &virtio->state,
-                                       sizeof virtio->state, reset});
+  return bus_add(bus, &(struct device){.name = class->name,
+                                       .base = slot->base,
+                                       .size = slot->size,
+                                       .ops = &mmio_ops,
+                                       .opaque = virtio,
+                                       .state = &virtio->state,
+                                       .state_size = sizeof virtio->state,
+                                       .reset = reset,
+                                       .load = load});
 }

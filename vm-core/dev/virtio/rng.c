@@ -22,14 +22,23 @@ static void kick(void *opaque, unsigned queue) {
 
 static void stop(void *opaque) { (void)opaque; }
 
+static bool load(void *opaque, struct blob_reader *in) {
+  const struct rng *rng = opaque;
+  (void)in;
+  return rng->random.used <= sizeof rng->random.block;
+}
+
 bool rng_init(struct rng *rng, struct bus *bus, struct plic *plic, struct telemetry *telemetry,
               const struct virtio_slot *slot) {
   static const struct virtio_class class = {
       .name = "virtio-rng", .id = VIRTIO_ID_RNG, .queue_count = 1, .kick = kick, .stop = stop};
   memset(rng, 0, sizeof *rng);
   if (!virtio_init(&rng->virtio, bus, plic, telemetry, slot, &class, rng)) return false;
-  return bus_add(
-      bus, &(struct device){.name = "rng-stream", .state = &rng->random, .state_size = sizeof rng->random});
+  return bus_add(bus, &(struct device){.name = "rng-stream",
+                                       .opaque = rng,
+                                       .state = &rng->random,
+                                       .state_size = sizeof rng->random,
+                                       .load = load});
 }
 
 void rng_seed(struct rng *rng, const uint8_t seed[SEED_BYTES], uint32_t generation) {
