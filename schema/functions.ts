@@ -160,6 +160,98 @@ const control: SqlFunction[] = [
   },
 ];
 
+const state: SqlFunction[] = [
+  {
+    name: 'vm_current',
+    args: [machine],
+    returns: 'text',
+    language: 'c',
+    volatility: 'stable',
+    grantee: 'reader',
+    doc: 'the machine that functions mean when they are not told one: linuxsql.machine, or the only one there is',
+  },
+  {
+    name: 'vm_checkpoint',
+    args: [{ name: 'name', type: 'text' }, machine],
+    returns: [
+      { name: 'checkpoint', type: 'bigint' },
+      { name: 'instret', type: 'bigint' },
+      { name: 'guest_time', type: 'interval' },
+      { name: 'paused_ms', type: 'double precision' },
+      { name: 'stored_bytes', type: 'bigint' },
+      { name: 'seconds', type: 'double precision' },
+    ],
+    language: 'c',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'save memory, processor, devices and disk of a running or paused machine under a name; the guest goes on after paused_ms while its changed memory (stored_bytes) is written. Not inside a transaction block',
+  },
+  {
+    name: 'vm_restore',
+    args: [{ name: 'name', type: 'text' }, machine],
+    returns: 'text',
+    language: 'c',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'make a checkpoint the present of its machine, which then stands paused; what it was is gone unless it has a checkpoint of its own. A stopped machine goes on from there when it starts. Not inside a transaction block',
+  },
+  {
+    name: 'vm_fork',
+    args: [{ name: 'name', type: 'text' }, { name: 'new_machine', type: 'text' }, machine],
+    returns: 'text',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'a new machine, stopped, that goes on from a checkpoint of another one when it starts; nothing is copied',
+  },
+  {
+    name: 'vm_snapshots',
+    args: [],
+    returns: [
+      { name: 'machine', type: 'text' },
+      { name: 'name', type: 'text' },
+      { name: 'instret', type: 'bigint' },
+      { name: 'guest_time', type: 'interval' },
+      { name: 'created_at', type: 'timestamptz' },
+      { name: 'automatic', type: 'boolean' },
+      { name: 'stored_bytes', type: 'bigint' },
+      { name: 'ram_layers', type: 'integer' },
+      { name: 'disk_layers', type: 'integer' },
+    ],
+    language: 'plpgsql',
+    volatility: 'stable',
+    grantee: 'reader',
+    doc: 'every checkpoint of every machine, oldest first; stored_bytes is the memory written for it, the layers say how long its chains are',
+  },
+  {
+    name: 'vm_checkpoint_delete',
+    args: [{ name: 'name', type: 'text' }, machine],
+    returns: 'void',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'delete a checkpoint and the layers that nothing else needs',
+  },
+  {
+    name: 'vm_checkpoint_every',
+    args: [{ name: 'instructions', type: 'bigint' }, { name: 'keep', type: 'integer', default: '3' }, machine],
+    returns: 'void',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'let a machine take a checkpoint on its own after every so many instructions (at least a million; null ends it) and keep the newest ones; its daemon looks when it starts',
+  },
+  {
+    name: 'vm_state_hash',
+    args: [machine],
+    returns: 'text',
+    language: 'c',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'SHA-256 of everything the guest can see: processor, devices, memory. Machines with equal hashes go on equally',
+  },
+];
+
 const reading: SqlFunction[] = [
   {
     name: 'hex',
@@ -248,4 +340,4 @@ const refresh: SqlFunction[] = [
 ];
 
 /** In the order of their creation. */
-export const functions: SqlFunction[] = [...control, ...reading, ...refresh];
+export const functions: SqlFunction[] = [...control, ...state, ...reading, ...refresh];

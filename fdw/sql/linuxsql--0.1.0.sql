@@ -531,6 +531,92 @@ comment on function vm_list() is 'all machines of the database and what their da
 revoke all on function vm_list() from public;
 grant execute on function vm_list() to linuxsql_reader, linuxsql_operator;
 
+create function vm_current(machine text default null) returns text
+  language c stable parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_current';
+comment on function vm_current(text) is 'the machine that functions mean when they are not told one: linuxsql.machine, or the only one there is';
+revoke all on function vm_current(text) from public;
+grant execute on function vm_current(text) to linuxsql_reader, linuxsql_operator;
+
+create function vm_checkpoint("name" text, machine text default null) returns table (checkpoint bigint, instret bigint, guest_time interval, paused_ms double precision, stored_bytes bigint, seconds double precision)
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_checkpoint';
+comment on function vm_checkpoint(text, text) is 'save memory, processor, devices and disk of a running or paused machine under a name; the guest goes on after paused_ms while its changed memory (stored_bytes) is written. Not inside a transaction block';
+revoke all on function vm_checkpoint(text, text) from public;
+grant execute on function vm_checkpoint(text, text) to linuxsql_operator;
+
+create function vm_restore("name" text, machine text default null) returns text
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_restore';
+comment on function vm_restore(text, text) is 'make a checkpoint the present of its machine, which then stands paused; what it was is gone unless it has a checkpoint of its own. A stopped machine goes on from there when it starts. Not inside a transaction block';
+revoke all on function vm_restore(text, text) from public;
+grant execute on function vm_restore(text, text) to linuxsql_operator;
+
+create function vm_fork("name" text, new_machine text, machine text default null) returns text
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+begin
+  if new_machine is null or new_machine !~ '^[a-z][a-z0-9_-]{0,62}$' then
+    raise exception '"%" is not a machine''s name', new_machine
+      using errcode = 'invalid_parameter_value', detail = 'A machine''s name matches [a-z][a-z0-9_-]{0,62}.';
+  end if;
+  perform linuxsql.fork_machine(linuxsql.checkpoint_named(linuxsql.machine_named(@extschema@.vm_current(machine)), name),
+    new_machine);
+  return new_machine;
+end
+$body$;
+comment on function vm_fork(text, text, text) is 'a new machine, stopped, that goes on from a checkpoint of another one when it starts; nothing is copied';
+revoke all on function vm_fork(text, text, text) from public;
+grant execute on function vm_fork(text, text, text) to linuxsql_operator;
+
+create function vm_snapshots() returns table (machine text, "name" text, instret bigint, guest_time interval, created_at timestamptz, automatic boolean, stored_bytes bigint, ram_layers integer, disk_layers integer)
+  language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+begin
+  if pg_catalog.to_regclass('linuxsql.checkpoint') is null then return; end if;
+  return query
+    select m.name, c.name, c.instret, make_interval(secs => c.time_ns / 1e9), c.created_at, c.automatic, c.stored_bytes,
+           r.depth, d.depth
+    from linuxsql.checkpoint c join linuxsql.machine m on m.id = c.machine
+    join linuxsql.layer r on r.id = c.ram_layer left join linuxsql.layer d on d.id = c.disk_layer
+    order by c.id;
+end
+$body$;
+comment on function vm_snapshots() is 'every checkpoint of every machine, oldest first; stored_bytes is the memory written for it, the layers say how long its chains are';
+revoke all on function vm_snapshots() from public;
+grant execute on function vm_snapshots() to linuxsql_reader, linuxsql_operator;
+
+create function vm_checkpoint_delete("name" text, machine text default null) returns void
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+begin
+  perform linuxsql.delete_checkpoint(
+    linuxsql.checkpoint_named(linuxsql.machine_named(@extschema@.vm_current(machine)), name));
+end
+$body$;
+comment on function vm_checkpoint_delete(text, text) is 'delete a checkpoint and the layers that nothing else needs';
+revoke all on function vm_checkpoint_delete(text, text) from public;
+grant execute on function vm_checkpoint_delete(text, text) to linuxsql_operator;
+
+create function vm_checkpoint_every(instructions bigint, keep integer default 3, machine text default null) returns void
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+declare
+  machine_id constant bigint := linuxsql.machine_named(@extschema@.vm_current(machine));
+begin
+  if instructions < 1000000 then
+    raise exception 'a checkpoint after every % instructions is too many', instructions
+      using errcode = 'invalid_parameter_value', hint = 'Give a million or more, or null for none.';
+  end if;
+  if keep is null or keep not between 1 and 1000 then
+    raise exception 'keep must be 1 to 1000' using errcode = 'invalid_parameter_value';
+  end if;
+  update linuxsql.machine set checkpoint_every = instructions, checkpoint_keep = keep where id = machine_id;
+end
+$body$;
+comment on function vm_checkpoint_every(bigint, integer, text) is 'let a machine take a checkpoint on its own after every so many instructions (at least a million; null ends it) and keep the newest ones; its daemon looks when it starts';
+revoke all on function vm_checkpoint_every(bigint, integer, text) from public;
+grant execute on function vm_checkpoint_every(bigint, integer, text) to linuxsql_operator;
+
+create function vm_state_hash(machine text default null) returns text
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_state_hash';
+comment on function vm_state_hash(text) is 'SHA-256 of everything the guest can see: processor, devices, memory. Machines with equal hashes go on equally';
+revoke all on function vm_state_hash(text) from public;
+grant execute on function vm_state_hash(text) to linuxsql_operator;
+
 create function hex("value" bigint) returns text
   language sql immutable strict parallel safe begin atomic
 select '0x' || pg_catalog.to_hex(value);

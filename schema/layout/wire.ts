@@ -58,6 +58,14 @@ export const frameType: Enumeration = {
     { name: 'vm_view_open', value: 76, doc: 'c→s: fix an instant' },
     { name: 'vm_view', value: 77, doc: 's→c' },
     { name: 'vm_view_close', value: 78, doc: 'c→s, answered by done' },
+    { name: 'vm_checkpoint', value: 80, doc: 'c→s: save the machine in the database' },
+    { name: 'vm_checkpointed', value: 81, doc: 's→c, once it is committed' },
+    { name: 'vm_restore', value: 82, doc: 'c→s: go on from a checkpoint; answered by vm_state' },
+    { name: 'vm_hash', value: 83, doc: 'c→s: the hash of the whole state' },
+    { name: 'vm_hashed', value: 84, doc: 's→c' },
+    { name: 'vm_begin', value: 85, doc: 'c→s: what is done from now on can be undone; answered by done' },
+    { name: 'vm_commit', value: 86, doc: 'c→s: keep it; answered by done' },
+    { name: 'vm_rollback', value: 87, doc: 'c→s: undo it; answered by done' },
   ],
 };
 

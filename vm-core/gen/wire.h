@@ -8,7 +8,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_HELLO_MAGIC UINT32_C(0x4c51534c)
-#define WIRE_SCHEMA_HASH "4a685c114f6d5e9c"
+#define WIRE_SCHEMA_HASH "786ccd390ab98963"
 #define WIRE_MAX_FRAME_BYTES 1048576
 #define WIRE_MAX_QUAL_DEPTH 16
 #define WIRE_MAX_QUAL_NODES 16384
@@ -63,6 +63,14 @@ enum frame_type {
   FRAME_TYPE_VM_VIEW_OPEN = 76, /* c→s: fix an instant */
   FRAME_TYPE_VM_VIEW = 77, /* s→c */
   FRAME_TYPE_VM_VIEW_CLOSE = 78, /* c→s, answered by done */
+  FRAME_TYPE_VM_CHECKPOINT = 80, /* c→s: save the machine in the database */
+  FRAME_TYPE_VM_CHECKPOINTED = 81, /* s→c, once it is committed */
+  FRAME_TYPE_VM_RESTORE = 82, /* c→s: go on from a checkpoint; answered by vm_state */
+  FRAME_TYPE_VM_HASH = 83, /* c→s: the hash of the whole state */
+  FRAME_TYPE_VM_HASHED = 84, /* s→c */
+  FRAME_TYPE_VM_BEGIN = 85, /* c→s: what is done from now on can be undone; answered by done */
+  FRAME_TYPE_VM_COMMIT = 86, /* c→s: keep it; answered by done */
+  FRAME_TYPE_VM_ROLLBACK = 87, /* c→s: undo it; answered by done */
 };
 
 /* Node tags of a qual tree, prefix order. */

@@ -153,3 +153,17 @@ void cache_forget_fetches(struct cache *cache) {
     cache->lines[i].loading = 0;
   }
 }
+
+static void drop(struct cache *cache, bool all) {
+  for (uint32_t i = 0; i < cache->used; i++) {
+    struct line *line = &cache->lines[i];
+    line->valid &= (page_mask) ~(all ? page_range(0, LINE_PAGES) : line->dirty);
+    line->dirty = 0;
+    line->next_dirty = NULL;
+  }
+  cache->dirty = NULL;
+  cache->dirty_count = 0;
+}
+
+void cache_drop_dirty(struct cache *cache) { drop(cache, false); }
+void cache_drop_all(struct cache *cache) { drop(cache, true); }

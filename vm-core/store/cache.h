@@ -55,6 +55,11 @@ void cache_unmark_dirty(struct line *line, page_mask pages);
 struct line *cache_begin_flush(struct cache *cache);
 void cache_end_flush(struct cache *cache, bool kept);
 
+/* Forget the dirty pages' bytes, or every byte: what they were is to be fetched. Nothing is flushing, and no
+ * fetch is under way. */
+void cache_drop_dirty(struct cache *cache);
+void cache_drop_all(struct cache *cache);
+
 /* Fetches under way will never be answered. */
 void cache_forget_fetches(struct cache *cache);
 

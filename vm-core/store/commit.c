@@ -7,6 +7,8 @@ enum { WRITE_BEHIND_NS = 1000 * 1000 * 1000 };
 /* A commit is copied into libpq's buffer, which moves what is left after every partial send: keep it small.
  */
 enum { WRITE_BEHIND_LINES = 32, PRESSED_LINES = 128 };
+/* Lines that reads can still use while a held disk fills the cache. */
+enum { HELD_RESERVE = 32 };
 
 static bool ignored(void *opaque, void *item, const PGresult *result) {
   (void)opaque, (void)item, (void)result;
@@ -33,13 +35,13 @@ static bool send_line(struct disk *disk, const struct line *line) {
   for (unsigned page = 0; page < LINE_PAGES; page++) {
     if (!(line->flushing >> page & 1)) continue;
     bool zero = is_zero(line->data + (size_t)page * PAGE_BYTES);
-    page_map_set(&disk->map, base + page, zero);
+    page_map_set(&disk->chain.map, base + page, zero);
     if (!zero) data |= page_range(page, 1);
   }
   while (first < LINE_PAGES) {
     unsigned count = 0;
     while (first + count < LINE_PAGES && (data >> (first + count) & 1)) count++;
-    if (count && !put(disk, disk->layer_lo[disk->map.leaf], (base + first) * PAGE_BYTES,
+    if (count && !put(disk, disk->chain.lo[disk->chain.map.leaf], (base + first) * PAGE_BYTES,
                       line->data + (size_t)first * PAGE_BYTES, (size_t)count * PAGE_BYTES))
       return false;
     first += count + 1;
@@ -47,7 +49,7 @@ static bool send_line(struct disk *disk, const struct line *line) {
   return true;
 }
 
-bool disk_dirty(const struct disk *disk) { return disk->cache.dirty || disk->map.dirty; }
+bool disk_dirty(const struct disk *disk) { return disk->cache.dirty || disk->chain.map.dirty; }
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -56,18 +58,19 @@ bool disk_write_behind(const struct disk *disk) {
 }
 
 bool disk_pressed(const struct disk *disk) {
+  if (disk->held_owner) return disk->cache.dirty_count + HELD_RESERVE >= disk->cache.capacity;
   return disk->cache.dirty_count >= smaller(disk->cache.capacity / 3, PRESSED_LINES);
 }
 
 bool disk_send_dirty(struct disk *disk) {
   for (struct line *line = cache_begin_flush(&disk->cache); line; line = line_next_flushing(line))
     if (!send_line(disk, line)) return false;
-  page_map_begin_flush(&disk->map);
-  for (uint32_t chunk = 0; chunk < disk->map.chunks; chunk++) {
+  page_map_begin_flush(&disk->chain.map);
+  for (uint32_t chunk = 0; chunk < disk->chain.map.chunks; chunk++) {
     uint8_t bytes[CHUNK_BYTES];
-    if (!disk->map.chunk_flushing[chunk]) continue;
-    size_t size = page_map_chunk(&disk->map, chunk, bytes);
-    if (!put(disk, disk->presence_lo, (uint64_t)chunk * CHUNK_BYTES, bytes, size)) return false;
+    if (!disk->chain.map.chunk_flushing[chunk]) continue;
+    size_t size = page_map_chunk(&disk->chain.map, chunk, bytes);
+    if (!put(disk, disk->chain.presence_lo, (uint64_t)chunk * CHUNK_BYTES, bytes, size)) return false;
   }
   return true;
 }
@@ -86,6 +89,7 @@ static bool committed(void *opaque, void *item, const PGresult *result) {
     atomic_fetch_add_explicit(&counters->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->commit_ns, took, memory_order_relaxed);
     disk_commit_ended(session->disk, true);
+    if (session->disk->sealing) disk_seal_ended(session->disk, true);
   }
   return true;
 }
@@ -103,6 +107,7 @@ bool session_begin_commit(struct session *session) {
          link_send(link, "fence", &fence, ignored, NULL, NULL) &&
          input_log_send(&session->log, link, session->machine) &&
          (!session->disk || disk_send_dirty(session->disk)) &&
+         (!session->disk || !session->disk->sealing || disk_send_seal(session->disk)) &&
          link_send(link, "commit", &none, committed, session, NULL) && link_sync(link);
 }
 
@@ -114,7 +119,7 @@ static bool flush_waits(const struct session *session) {
 }
 
 bool session_wants_commit(const struct session *session) {
-  if (session->committing) return false;
+  if (session->committing || (session->disk && session->disk->held_owner)) return false;
   if (flush_waits(session)) return true;
   if (session->dirty_since_ns == 0) return false;
   return atomic_load_explicit(&session->closing, memory_order_relaxed) ||

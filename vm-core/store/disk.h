@@ -10,13 +10,29 @@
 
 enum { FETCH_LINES_MAX = 48, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 32 };
 
+/* The layers a disk is made of. */
+struct disk_chain {
+  struct page_map map;
+  uint64_t leaf_layer; /* id of the layer that is written to */
+  uint64_t size;
+  uint32_t lo[LAYERS_MAX]; /* Large Object of each owner; 0 = none */
+  uint32_t presence_lo;    /* of the leaf */
+};
+
+/* What the answer of push_running_disk_layer said. */
+struct disk_pushed {
+  uint64_t sealed_layer, leaf_layer; /* 0: no answer yet */
+  uint32_t lo, presence_lo;
+};
+
 struct disk {
   struct block_device block; /* first: a block_device is its disk */
   struct session *session;
   struct cache cache;
-  struct page_map map;
-  uint32_t layer_lo[LAYERS_MAX];      /* Large Object of each owner; 0 = none */
-  uint32_t presence_lo;               /* of the leaf */
+  struct disk_chain chain;
+  struct block_request *sealing; /* its commit is under way, or was lost and its outcome is not known */
+  struct disk_pushed pushed;
+  uint8_t *held_owner;                /* the page map when the disk was held; NULL: it is not */
   struct block_request *first, *last; /* taken from the queue, in order; the first is being worked on */
   uint64_t position;                  /* bytes of the first request that are done */
   bool noted;                         /* the first request was looked at by note_reader */
@@ -26,6 +42,20 @@ struct disk {
   uint64_t ahead_next;                /* line a sequential reader would want next */
   unsigned ahead_window;              /* lines to read ahead; 0 = not sequential */
 };
+
+/* What became of the request at the head of the queue. FAILED: a link did. */
+enum disk_outcome { DISK_ENDED, DISK_WAITS, DISK_FAILED };
+
+/* BLOCK_CONTROL (store/disk_control.h), for disk_step. */
+enum disk_outcome disk_control(struct disk *disk, struct block_request *request);
+struct block_request *disk_pop(struct disk *disk);
+/* A flush ends with the commit that holds everything acknowledged before it. True: it has to wait for one. */
+bool disk_flush_waits(struct disk *disk, struct block_request *request);
+/* Inside a commit of everything: seal the leaf; its end; after a lost commit, on a link in plain mode: find
+ * out. False: link->error. */
+bool disk_send_seal(struct disk *disk);
+void disk_seal_ended(struct disk *disk, bool kept);
+bool disk_seal_settle(struct disk *disk);
 
 /* Take in submitted requests, work on them as far as possible, keep fetches going. False: a link failed. */
 bool disk_step(struct disk *disk);
@@ -44,6 +74,10 @@ bool disk_pressed(const struct disk *disk);
 bool disk_send_dirty(struct disk *disk);
 /* The commit ended (kept: safe) and these are the flushes it answers. */
 void disk_commit_ended(struct disk *disk, bool kept);
+
+/* Load the chain that ends in an unsealed layer; the link is in plain mode. False: link->error says why. */
+bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer);
+void disk_chain_free(struct disk_chain *chain);
 
 /* Links are gone: fetches will not be answered. */
 void disk_links_lost(struct disk *disk);

@@ -36,7 +36,7 @@ static bool fetched(void *opaque, void *item, const PGresult *result) {
 
 static bool send_fetch(struct disk *disk, struct line *line, unsigned first, unsigned count, uint8_t owner) {
   struct link_values values = {0};
-  link_add_int4(&values, disk->layer_lo[owner]);
+  link_add_int4(&values, disk->chain.lo[owner]);
   link_add_int8(&values, line->number * LINE_BYTES + (uint64_t)first * PAGE_BYTES);
   link_add_int4(&values, count * PAGE_BYTES);
   line->loading |= page_range(first, count);
@@ -50,17 +50,17 @@ bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted) {
   uint64_t base = line->number * LINE_PAGES;
   bool sent = false;
   wanted &= (page_mask) ~(line->valid | line->loading);
-  for (unsigned page = 0; page < LINE_PAGES && base + page < disk->map.pages;) {
-    uint8_t owner = disk->map.owner[base + page];
+  for (unsigned page = 0; page < LINE_PAGES && base + page < disk->chain.map.pages;) {
+    uint8_t owner = disk->chain.map.owner[base + page];
     unsigned first = page++;
     if (!(wanted >> first & 1)) continue;
-    if (owner >= OWNER_ZERO_BELOW) {
+    if (owner >= OWNER_ZERO_SEALING) {
       memset(line->data + (size_t)first * PAGE_BYTES, 0, PAGE_BYTES);
       line->valid |= page_range(first, 1);
       continue;
     }
-    while (page < LINE_PAGES && base + page < disk->map.pages && (wanted >> page & 1) &&
-           disk->map.owner[base + page] == owner)
+    while (page < LINE_PAGES && base + page < disk->chain.map.pages && (wanted >> page & 1) &&
+           disk->chain.map.owner[base + page] == owner)
       page++;
     if (!send_fetch(disk, line, first, page - first, owner)) return false;
     sent = true;
@@ -71,7 +71,7 @@ bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted) {
 
 /* Start fetching lines first..last that are not there, as far as the limits allow. */
 static bool fetch_lines(struct disk *disk, uint64_t first, uint64_t last) {
-  for (uint64_t number = first; number <= last && number * LINE_PAGES < disk->map.pages; number++) {
+  for (uint64_t number = first; number <= last && number * LINE_PAGES < disk->chain.map.pages; number++) {
     if (disk->fetching >= FETCH_LINES_MAX) return true;
     struct line *line = cache_take(&disk->cache, number);
     if (!line) return true;
@@ -91,7 +91,7 @@ bool disk_look_ahead(struct disk *disk) {
   if (!disk->ahead_window) return true;
   /* Again only when half of it is used up, so that requests go out in bursts. */
   uint64_t middle = disk->ahead_next + disk->ahead_window / 2;
-  if (middle * LINE_PAGES >= disk->map.pages) middle = (disk->map.pages - 1) / LINE_PAGES;
+  if (middle * LINE_PAGES >= disk->chain.map.pages) middle = (disk->chain.map.pages - 1) / LINE_PAGES;
   struct line *line = cache_find(&disk->cache, middle);
   if (line && (line->valid | line->loading)) return true;
   return fetch_lines(disk, disk->ahead_next, disk->ahead_next + disk->ahead_window - 1);

@@ -3,8 +3,6 @@
 
 #include "store/disk.h"
 
-enum outcome { ENDED, WAITS, FAILED };
-
 /* The part of a request that lies in one line. */
 struct part {
   uint64_t line;
@@ -24,29 +22,30 @@ static struct part part_at(const struct block_request *request, uint64_t positio
   return part;
 }
 
-static enum outcome read_part(struct disk *disk, struct block_request *request, const struct part *part) {
+static enum disk_outcome read_part(struct disk *disk, struct block_request *request,
+                                   const struct part *part) {
   struct line *line = cache_take(&disk->cache, part->line);
   page_mask wanted = part->whole | part->partial;
-  if (!line) return WAITS;
+  if (!line) return DISK_WAITS;
   if ((line->valid & wanted) != wanted) {
-    if (!disk_fetch(disk, line, page_range(0, LINE_PAGES))) return FAILED;
-    if ((line->valid & wanted) != wanted) return WAITS;
+    if (!disk_fetch(disk, line, page_range(0, LINE_PAGES))) return DISK_FAILED;
+    if ((line->valid & wanted) != wanted) return DISK_WAITS;
   } else {
     atomic_fetch_add_explicit(&disk->block.counters.line_hits, 1, memory_order_relaxed);
   }
   memcpy((uint8_t *)request->buffer + disk->position, line->data + part->start, part->end - part->start);
-  return ENDED;
+  return DISK_ENDED;
 }
 
 /* Bytes (NULL: zeros) into one line; edges need the rest of their pages first. */
-static enum outcome write_part(struct disk *disk, const uint8_t *bytes, const struct part *part) {
+static enum disk_outcome write_part(struct disk *disk, const uint8_t *bytes, const struct part *part) {
   struct line *line = cache_find(&disk->cache, part->line);
-  if (disk_pressed(disk) && !(line && line->next_dirty)) return WAITS;
+  if (disk_pressed(disk) && !(line && line->next_dirty)) return DISK_WAITS;
   if (!line) line = cache_take(&disk->cache, part->line);
-  if (!line) return WAITS;
+  if (!line) return DISK_WAITS;
   if (part->partial & ~line->valid) {
-    if (!disk_fetch(disk, line, part->partial)) return FAILED;
-    if (part->partial & ~line->valid) return WAITS;
+    if (!disk_fetch(disk, line, part->partial)) return DISK_FAILED;
+    if (part->partial & ~line->valid) return DISK_WAITS;
   }
   page_mask touched = part->whole | part->partial;
   if (bytes)
@@ -57,42 +56,43 @@ static enum outcome write_part(struct disk *disk, const uint8_t *bytes, const st
   line->loading &= (page_mask)~touched;
   cache_mark_dirty(&disk->cache, line, touched);
   session_dirty(disk->session);
-  return ENDED;
+  return DISK_ENDED;
 }
 
 /* Whole pages become known zeros without taking up cache; edges are written as zeros. */
-static enum outcome discard_part(struct disk *disk, struct part *part) {
+static enum disk_outcome discard_part(struct disk *disk, struct part *part) {
   if (part->partial) {
     struct part all = *part;
-    enum outcome outcome = write_part(disk, NULL, &all);
-    if (outcome != ENDED) return outcome;
+    enum disk_outcome outcome = write_part(disk, NULL, &all);
+    if (outcome != DISK_ENDED) return outcome;
   }
   struct line *line = cache_find(&disk->cache, part->line);
   for (unsigned page = 0; page < LINE_PAGES; page++) {
     if (!(part->whole >> page & 1)) continue;
     if (line) memset(line->data + (size_t)page * PAGE_BYTES, 0, PAGE_BYTES);
-    page_map_set(&disk->map, part->line * LINE_PAGES + page, true);
+    page_map_set(&disk->chain.map, part->line * LINE_PAGES + page, true);
   }
   if (line) {
     line->valid |= part->whole;
     line->loading &= (page_mask)~part->whole;
     cache_unmark_dirty(line, part->whole);
   }
-  if (disk->map.dirty) session_dirty(disk->session);
-  return ENDED;
+  if (disk->chain.map.dirty) session_dirty(disk->session);
+  return DISK_ENDED;
 }
 
-static enum outcome transfer(struct disk *disk, struct block_request *request) {
+static enum disk_outcome transfer(struct disk *disk, struct block_request *request) {
   while (disk->position < request->length) {
     struct part part = part_at(request, disk->position);
-    enum outcome outcome = request->op == BLOCK_READ ? read_part(disk, request, &part)
-                           : request->op == BLOCK_WRITE
-                               ? write_part(disk, (const uint8_t *)request->buffer + disk->position, &part)
-                               : discard_part(disk, &part);
-    if (outcome != ENDED) return outcome;
+    enum disk_outcome outcome =
+        request->op == BLOCK_READ ? read_part(disk, request, &part)
+        : request->op == BLOCK_WRITE
+            ? write_part(disk, (const uint8_t *)request->buffer + disk->position, &part)
+            : discard_part(disk, &part);
+    if (outcome != DISK_ENDED) return outcome;
     disk->position += part.end - part.start;
   }
-  return ENDED;
+  return DISK_ENDED;
 }
 
 /* A reader that continues where the last one ended gets a window that doubles; any other gets none. */
@@ -106,10 +106,9 @@ static void note_reader(struct disk *disk, const struct block_request *request) 
   disk->noted = true;
 }
 
-/* A flush ends with the commit that holds everything acknowledged before it. True: it has to wait for one. */
-static bool flush_waits(struct disk *disk, struct block_request *request) {
+bool disk_flush_waits(struct disk *disk, struct block_request *request) {
   struct session *session = disk->session;
-  if (!disk_dirty(disk) && !session->committing) return false;
+  if (disk->held_owner || (!disk_dirty(disk) && !session->committing)) return false;
   request->commit = session->commits_begun + (disk_dirty(disk) ? 1 : 0);
   request->next = disk->flushes;
   disk->flushes = request;
@@ -127,7 +126,7 @@ static void take_submitted(struct disk *disk) {
   }
 }
 
-static struct block_request *pop(struct disk *disk) {
+struct block_request *disk_pop(struct disk *disk) {
   struct block_request *request = disk->first;
   disk->first = request->next;
   if (!disk->first) disk->last = NULL;
@@ -137,21 +136,40 @@ static struct block_request *pop(struct disk *disk) {
   return request;
 }
 
+/* A held disk cannot be written back, so what finds no room never will. */
+static bool overflows(struct disk *disk) {
+  if (!disk->held_owner || disk->fetching) return false;
+  atomic_store_explicit(&disk->block.overflowed, true, memory_order_release);
+  return true;
+}
+
+static enum disk_outcome serve_first(struct disk *disk) {
+  struct block_request *request = disk->first;
+  int error = 0;
+  if (request->op == BLOCK_CONTROL) return disk_control(disk, request);
+  if (request->op == BLOCK_READ && !disk->noted && request->length > 0) note_reader(disk, request);
+  if (request->op != BLOCK_FLUSH) {
+    enum disk_outcome outcome = transfer(disk, request);
+    if (outcome == DISK_WAITS && overflows(disk))
+      error = -ENOSPC;
+    else if (outcome != DISK_ENDED)
+      return outcome;
+  }
+  disk_pop(disk);
+  if (request->op != BLOCK_FLUSH || !disk_flush_waits(disk, request))
+    block_queue_end(&disk->session->queue, request, error);
+  return DISK_ENDED;
+}
+
 bool disk_step(struct disk *disk) {
   take_submitted(disk);
   while (disk->first) {
-    struct block_request *request = disk->first;
-    if (request->op == BLOCK_READ && !disk->noted && request->length > 0) note_reader(disk, request);
-    if (request->op != BLOCK_FLUSH) {
-      enum outcome outcome = transfer(disk, request);
-      if (outcome == FAILED) return false;
-      if (outcome == WAITS) break;
-    }
-    pop(disk);
-    if (request->op != BLOCK_FLUSH || !flush_waits(disk, request))
-      block_queue_end(&disk->session->queue, request, 0);
+    enum disk_outcome outcome = serve_first(disk);
+    if (outcome == DISK_FAILED) return false;
+    if (outcome == DISK_WAITS) break;
   }
-  if (!disk_look_ahead(disk)) return false;
+  bool ahead = !disk->first || disk->first->op != BLOCK_CONTROL;
+  if (ahead && !disk_look_ahead(disk)) return false;
   if (!disk->fetch_sent) return true;
   disk->fetch_sent = false;
   return link_sync(&disk->session->read);
@@ -159,7 +177,7 @@ bool disk_step(struct disk *disk) {
 
 void disk_commit_ended(struct disk *disk, bool kept) {
   cache_end_flush(&disk->cache, kept);
-  page_map_end_flush(&disk->map, kept);
+  page_map_end_flush(&disk->chain.map, kept);
   struct block_request *waiting = disk->flushes;
   disk->flushes = NULL;
   while (waiting) {
@@ -184,7 +202,9 @@ void disk_links_lost(struct disk *disk) {
 
 void disk_fail(struct disk *disk, int error) {
   take_submitted(disk);
-  while (disk->first) block_queue_end(&disk->session->queue, pop(disk), error);
+  while (disk->first) block_queue_end(&disk->session->queue, disk_pop(disk), error);
+  if (disk->sealing) block_queue_end(&disk->session->queue, disk->sealing, error);
+  disk->sealing = NULL;
   while (disk->flushes) {
     struct block_request *request = disk->flushes;
     disk->flushes = request->next;

@@ -56,6 +56,7 @@ static int perform(struct file_device *device, struct block_request *request) {
   case BLOCK_READ: return read_all(device->fd, request->buffer, request->length, request->offset);
   case BLOCK_WRITE: return write_all(device->fd, request->buffer, request->length, request->offset);
   case BLOCK_DISCARD: return discard(device->fd, request->offset, request->length);
+  case BLOCK_CONTROL: return -ENOTSUP;
   case BLOCK_FLUSH: return !device->block.read_only && fdatasync(device->fd) ? -errno : 0;
   }
   return -EINVAL;

@@ -51,9 +51,55 @@ uint64_t input_log_next_boot(struct input_log *log) {
   return boot;
 }
 
+void input_log_position(struct input_log *log, uint64_t *boot, uint64_t *seq) {
+  pthread_mutex_lock(&log->mutex);
+  *boot = log->boot;
+  *seq = log->next_seq;
+  pthread_mutex_unlock(&log->mutex);
+}
+
+void input_log_hold(struct input_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  log->held = true;
+  log->held_after = log->tail;
+  log->held_boot = log->boot;
+  log->held_seq = log->next_seq;
+  pthread_mutex_unlock(&log->mutex);
+}
+
+/* Lock held. */
+static void forget_held(struct input_log *log) {
+  struct input_record *record = log->held_after ? log->held_after->next : log->head;
+  if (log->held_after)
+    log->held_after->next = NULL;
+  else
+    log->head = NULL;
+  log->tail = log->held_after;
+  log->boot = log->held_boot;
+  log->next_seq = log->held_seq;
+  while (record) {
+    struct input_record *next = record->next;
+    log->bytes -= sizeof *record + record->size;
+    free(record);
+    record = next;
+  }
+}
+
+void input_log_release(struct input_log *log, bool keep) {
+  pthread_mutex_lock(&log->mutex);
+  if (log->held && !keep) forget_held(log);
+  log->held = false;
+  pthread_mutex_unlock(&log->mutex);
+}
+
+/* The last record that may be sent; NULL: none. Lock held. */
+static struct input_record *last_free(const struct input_log *log) {
+  return log->held ? log->held_after : log->tail;
+}
+
 bool input_log_waiting(struct input_log *log) {
   pthread_mutex_lock(&log->mutex);
-  bool waiting = (log->sent ? log->sent->next : log->head) != NULL;
+  bool waiting = last_free(log) && log->sent != last_free(log);
   pthread_mutex_unlock(&log->mutex);
   return waiting;
 }
@@ -65,9 +111,10 @@ static bool nothing_to_do(void *opaque, void *item, const PGresult *result) {
 
 bool input_log_send(struct input_log *log, struct link *link, uint64_t machine) {
   pthread_mutex_lock(&log->mutex);
-  log->sent = log->tail;
+  log->sent = last_free(log);
   bool good = true;
-  for (struct input_record *record = log->head; record && good; record = record->next) {
+  for (struct input_record *record = log->sent ? log->head : NULL; record && good;
+       record = record == log->sent ? NULL : record->next) {
     struct link_values values = {0};
     link_add_int8(&values, machine);
     link_add_int8(&values, record->boot);
@@ -92,6 +139,7 @@ void input_log_end(struct input_log *log, bool kept) {
     if (!log->head) log->tail = NULL;
     log->bytes -= sizeof *record + record->size;
     bool done = record == last;
+    if (log->held_after == record) log->held_after = NULL;
     free(record);
     if (done) break;
   }

@@ -27,6 +27,9 @@ struct input_log {
   struct input_record *sent;        /* last record in the commit under way; NULL: none */
   uint64_t boot, next_seq;
   uint64_t bytes;
+  bool held; /* nothing after `held_after` (NULL: nothing at all) is sent */
+  struct input_record *held_after;
+  uint64_t held_boot, held_seq; /* where it goes on if that is forgotten */
 };
 
 void input_log_init(struct input_log *log, uint64_t boot);
@@ -37,6 +40,12 @@ bool input_log_append(struct input_log *log, uint64_t instret, uint64_t time_ns,
                       const void *payload, uint32_t size);
 /* Hart thread: the guest was reset; the new boot number. */
 uint64_t input_log_next_boot(struct input_log *log);
+
+/* Hart thread: boot and number of the next record. */
+void input_log_position(struct input_log *log, uint64_t *boot, uint64_t *seq);
+/* Hart thread: records from now on wait, until they are kept or forgotten. */
+void input_log_hold(struct input_log *log);
+void input_log_release(struct input_log *log, bool keep);
 
 /* I/O thread: whether there are records that no commit has taken along. */
 bool input_log_waiting(struct input_log *log);

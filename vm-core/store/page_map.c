@@ -45,7 +45,8 @@ bool page_map_overlay(struct page_map *map, uint8_t layer, uint64_t layer_pages,
 
 void page_map_set(struct page_map *map, uint64_t page, bool zero) {
   uint8_t owner = zero ? OWNER_ZERO_LEAF : map->leaf;
-  if (map->owner[page] == owner || (zero && map->owner[page] == OWNER_ZERO_BELOW)) return;
+  bool zero_below = map->owner[page] == OWNER_ZERO_BELOW || map->owner[page] == OWNER_ZERO_SEALING;
+  if (map->owner[page] == owner || (zero && zero_below)) return;
   map->owner[page] = owner;
   map->chunk_dirty[page / CHUNK_PAGES] = 1;
   map->dirty = true;
@@ -80,4 +81,22 @@ void page_map_end_flush(struct page_map *map, bool kept) {
     map->chunk_dirty[chunk] = 1;
     map->dirty = true;
   }
+}
+
+void page_map_begin_seal(struct page_map *map) {
+  for (uint64_t page = 0; page < map->pages; page++)
+    if (map->owner[page] == OWNER_ZERO_LEAF) map->owner[page] = OWNER_ZERO_SEALING;
+  map->leaf++;
+}
+
+void page_map_end_seal(struct page_map *map, bool kept) {
+  uint8_t zero = kept ? OWNER_ZERO_BELOW : OWNER_ZERO_LEAF;
+  for (uint64_t page = 0; page < map->pages; page++)
+    if (map->owner[page] == OWNER_ZERO_SEALING) map->owner[page] = zero;
+  if (kept) return;
+  for (uint64_t page = 0; page < map->pages; page++)
+    if (map->owner[page] == map->leaf) map->owner[page]--;
+  map->leaf--;
+  memset(map->chunk_dirty, 1, map->chunks);
+  map->dirty = true;
 }

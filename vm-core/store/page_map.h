@@ -14,8 +14,9 @@ enum { PRESENCE_BELOW = 0, PRESENCE_DATA = 1, PRESENCE_ZERO = 2 };
 enum { CHUNK_BYTES = 2048, CHUNK_PAGES = CHUNK_BYTES * 4 };
 enum { LAYERS_MAX = 65 }; /* 64 layers over an image */
 
-/* Owners of a page: an index into the chain (0 = bottom), or zeros. */
-enum { OWNER_ZERO_BELOW = 254, OWNER_ZERO_LEAF = 255 };
+/* Owners of a page: an index into the chain (0 = bottom), or zeros: known by the leaf, by a leaf that is
+ * being sealed, by what is below. */
+enum { OWNER_ZERO_SEALING = 253, OWNER_ZERO_BELOW = 254, OWNER_ZERO_LEAF = 255 };
 
 struct page_map {
   uint64_t pages;
@@ -40,6 +41,11 @@ void page_map_set(struct page_map *map, uint64_t page, bool zero);
 
 /* The leaf's presence of one chunk, as its Large Object shall hold it; the bytes used. */
 size_t page_map_chunk(const struct page_map *map, uint32_t chunk, uint8_t bytes[CHUNK_BYTES]);
+
+/* The leaf was sent whole and is being sealed: later changes belong to the next index. Its end: that is so,
+ * or (not kept) all of them belong to the old leaf, whose presence is sent again. */
+void page_map_begin_seal(struct page_map *map);
+void page_map_end_seal(struct page_map *map, bool kept);
 
 /* A commit takes the dirty chunks along (chunk_flushing); its end: they are clean, or dirty again. */
 void page_map_begin_flush(struct page_map *map);

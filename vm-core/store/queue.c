@@ -74,7 +74,7 @@ void block_queue_wait(struct block_queue *queue, const struct block_request *req
 }
 
 bool block_request_valid(const struct block_device *device, const struct block_request *request) {
-  if (request->op == BLOCK_FLUSH) return true;
+  if (request->op == BLOCK_FLUSH || request->op == BLOCK_CONTROL) return true;
   if (request->offset % BLOCK_SECTOR || request->length % BLOCK_SECTOR) return false;
   if (request->op != BLOCK_DISCARD && request->length > BLOCK_REQUEST_MAX) return false;
   return request->offset <= device->size && request->length <= device->size - request->offset;

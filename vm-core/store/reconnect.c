@@ -17,6 +17,7 @@ static const struct statement write_statements[] = {
     {"log", "insert into linuxsql.input_log (machine, boot, seq, instret, time_ns, kind, payload)"
             " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"},
     {"put", "select lo_put($1, $2, $3)"},
+    {"push", "select sealed_layer, layer, lo, presence_lo from linuxsql.push_running_disk_layer($1, $2)"},
     {"commit", "commit"},
 };
 
@@ -111,7 +112,8 @@ void session_reconnect(struct session *session) {
       fail(session, why);
       return;
     }
-    if (session_retake(session) && session_start_links(session)) {
+    if (session_retake(session) && (!session->disk || disk_seal_settle(session->disk)) &&
+        session_start_links(session)) {
       session->reconnected_ms = session_now_ns() / 1000000;
       session->read.error[0] = session->write.error[0] = '\0';
       if (session->disk)

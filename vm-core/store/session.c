@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/disk.h"
 #include "store/reconnect.h"
 
 static uint64_t number(const PGresult *row, int column) {
@@ -63,7 +64,8 @@ void session_progress(struct session *session) { session->progress_ms = session_
 
 /* False when PostgreSQL has owed us something for too long. */
 static bool answering(struct session *session) {
-  if (!link_busy(&session->read) && !session->committing && !session->dirty_since_ns)
+  bool held = session->disk && session->disk->held_owner;
+  if (!link_busy(&session->read) && !session->committing && (held || !session->dirty_since_ns))
     session_progress(session);
   return session_now_ns() / 1000000 - session->progress_ms <
          session->options.orphan_timeout_s * INT64_C(1000);
@@ -94,6 +96,7 @@ static void sleep_for_work(struct session *session) {
 static bool finished(struct session *session) {
   if (!atomic_load_explicit(&session->closing, memory_order_acquire)) return false;
   if (session->failed || session_now_ns() >= session->close_by_ns) return true;
+  if (session->disk && session->disk->held_owner) return true; /* what is held is not to be kept */
   if (input_log_waiting(&session->log)) session_dirty(session);
   return !session->committing && !session->dirty_since_ns;
 }

@@ -18,8 +18,9 @@
 
 enum { BLOCK_SECTOR = 512, BLOCK_REQUEST_MAX = 16 << 20 };
 
-/* DISCARD makes the range read as zeros, exactly (it is WRITE_ZEROES with the right to free space). */
-enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
+/* DISCARD makes the range read as zeros, exactly (it is WRITE_ZEROES with the right to free space). CONTROL
+ * changes what stands behind a disk of the database (store/disk_control.h); plain files refuse it. */
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_CONTROL };
 
 /* Owned by the submitter; it and the buffer must stay put until block_done. A zeroed struct is idle. */
 struct block_request {
@@ -50,6 +51,7 @@ struct block_device {
   const struct block_ops *ops;
   uint64_t size; /* bytes, a multiple of BLOCK_SECTOR */
   bool read_only;
+  atomic_bool overflowed; /* a held disk had no room for a write (store/disk_control.h) */
   struct block_counters counters;
 };
 

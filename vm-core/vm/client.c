@@ -25,6 +25,10 @@ void client_close(struct control *control, struct client *client) {
         pending->kind == PENDING_STEP && runner_steps_done(control->runner, &ignored) == pending->serial;
     if (running) runner_cancel_step(control->runner);
   }
+  if (control->work_client == client - control->clients) {
+    control->work_client = -1;
+    work_abandon(control->runner);
+  }
   views_close_client(&control->views, (unsigned)(client - control->clients));
   close(client->fd);
   client->fd = -1;

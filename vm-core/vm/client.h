@@ -60,6 +60,12 @@ struct request {
 };
 void request_handle(struct control *control, struct client *client, struct request *request);
 void request_hello(struct control *control, struct client *client, struct request *request);
+/* control_state.c */
+void request_checkpoint(struct control *control, struct client *client, struct request *request);
+void request_restore(struct control *control, struct client *client, struct request *request);
+void request_hash(struct control *control, struct client *client, struct request *request);
+/* The client's request for work on the whole state, if it is this one, was cancelled; false: it is not. */
+bool request_cancel_work(struct control *control, struct client *client, uint64_t request);
 
 /* Answers. An error ends its request; a protocol error also ends the connection. */
 void answer_error(struct client *client, uint64_t request, const char *sqlstate, const char *message,
@@ -69,6 +75,7 @@ void answer_done(struct client *client, uint64_t request);
 void answer_state(struct control *control, struct client *client, uint64_t request);
 void answer_step(struct control *control, struct client *client, const struct pending *step);
 void answer_views(struct control *control);
+void answer_work(struct control *control);
 /* Begin the step that waits in `pending`, now or later; answers when it cannot be. */
 void step_begin(struct control *control, struct client *client, struct pending *pending);
 

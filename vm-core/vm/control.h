@@ -27,6 +27,9 @@ struct control {
   uint64_t first_signal_ns; /* host time of the first signal that asked to end, or 0 */
   struct client clients[CLIENTS_MAX];
   struct views views;
+  /* Who waits for work on the whole state (vm/work.h); -1: nobody. */
+  int work_client;
+  uint64_t work_request;
   struct terminal terminal;
 };
 

@@ -74,6 +74,7 @@ void answer_step(struct control *control, struct client *client, const struct pe
 
 void answer_views(struct control *control) {
   struct view *view;
+  if (machine_loading(control->machine)) return; /* readers look at memory themselves */
   while ((view = view_ready(&control->views))) {
     const struct view_cut *cut = view_cut(&control->views, view);
     struct buffer *out = &control->clients[view->client].out;
@@ -274,6 +275,7 @@ static void on_cancel(struct control *control, struct client *client, struct req
     answer_done(client, request->id);
     return;
   }
+  if (request_cancel_work(control, client, request->id)) return;
   struct view *view = view_wanted(&control->views, (unsigned)(client - control->clients), request->id);
   if (view) {
     view_close(&control->views, view);
@@ -319,6 +321,9 @@ void request_handle(struct control *control, struct client *client, struct reque
       [FRAME_TYPE_VM_MAP] = {on_map, true},
       [FRAME_TYPE_VM_VIEW_OPEN] = {on_view_open, true},
       [FRAME_TYPE_VM_VIEW_CLOSE] = {on_view_close, false},
+      [FRAME_TYPE_VM_CHECKPOINT] = {request_checkpoint, false},
+      [FRAME_TYPE_VM_RESTORE] = {request_restore, false},
+      [FRAME_TYPE_VM_HASH] = {request_hash, true},
   };
   bool known = request->type < sizeof handlers / sizeof *handlers && handlers[request->type].handle;
   if (!known || (handlers[request->type].empty && request->payload.left))

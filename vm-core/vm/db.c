@@ -12,19 +12,31 @@ enum { BLOB_PIECE = 4 << 20, CLOSE_LIMIT_MS = 10000 };
 
 struct db {
   struct session *session;
+  struct state_store *state;
   struct db_machine machine;
 };
 
-/* Columns 0..7: the machine; then lo, size of each image in the order of struct db_machine. */
+/* The machine; then lo, size of each image in the order of struct db_machine. */
 static const char *const machine_query =
     "select m.memory_bytes, m.bootargs, m.desired, encode(m.seed, 'hex'), m.rtc_epoch_ns, m.disk_layer,"
-    " f.lo, f.size, k.lo, k.size, d.lo, d.size, i.lo, i.size"
+    " m.restore_from is not null, coalesce(m.checkpoint_every, 0), f.lo, f.size, k.lo, k.size, d.lo, d.size, "
+    "i.lo, i.size"
     " from linuxsql.machine m"
     " join linuxsql.image f on f.id = m.firmware_image and f.sealed"
     " join linuxsql.image k on k.id = m.kernel_image and k.sealed"
     " left join linuxsql.image d on d.id = m.dtb_image left join linuxsql.image i on i.id = m.initrd_image"
     " where m.id = $1";
-enum { COLUMN_MEMORY, COLUMN_BOOTARGS, COLUMN_DESIRED, COLUMN_SEED, COLUMN_RTC, COLUMN_DISK, COLUMN_IMAGES };
+enum {
+  COLUMN_MEMORY,
+  COLUMN_BOOTARGS,
+  COLUMN_DESIRED,
+  COLUMN_SEED,
+  COLUMN_RTC,
+  COLUMN_DISK,
+  COLUMN_RESTORE,
+  COLUMN_EVERY,
+  COLUMN_IMAGES
+};
 
 static uint64_t number(const PGresult *row, int column) {
   return strtoull(PQgetvalue(row, 0, column), NULL, 10);
@@ -68,6 +80,8 @@ static bool load_row(struct db *db, const PGresult *row) {
   machine->start_paused = strcmp(PQgetvalue(row, 0, COLUMN_DESIRED), "paused") == 0;
   machine->rtc_fixed = !PQgetisnull(row, 0, COLUMN_RTC);
   machine->rtc_epoch_ns = machine->rtc_fixed ? number(row, COLUMN_RTC) : 0;
+  machine->restore = PQgetvalue(row, 0, COLUMN_RESTORE)[0] == 't';
+  machine->checkpoint_every = number(row, COLUMN_EVERY);
   snprintf(link->error, sizeof link->error, "its row is damaged");
   if (!machine->bootargs || !parse_seed(PQgetvalue(row, 0, COLUMN_SEED), machine->seed)) return false;
   for (int i = 0; i < 4; i++)
@@ -106,7 +120,10 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
     return NULL;
   }
   db->session = session_open(&session_options, reason, reason_size);
-  if (db->session && load(db, reason, reason_size)) return db;
+  bool good = db->session && load(db, reason, reason_size);
+  if (good) db->state = state_open(db->session, options->loaded, options->opaque);
+  if (db->state) return db;
+  if (good) snprintf(reason, reason_size, "out of memory");
   if (db->session)
     db_close(db, reason, false);
   else
@@ -134,8 +151,35 @@ bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char 
 
 uint64_t db_next_boot(struct db *db) { return input_log_next_boot(&db->session->log); }
 
+void db_log_position(struct db *db, uint64_t *boot, uint64_t *seq) {
+  input_log_position(&db->session->log, boot, seq);
+}
+
+bool db_find(struct db *db, const char *name, struct state_saved *saved, struct state_error *error) {
+  return state_find(db->state, name, saved, error);
+}
+
+bool db_take(struct db *db, const struct state_saved *saved, uint8_t *ram, uint64_t ram_bytes, uint8_t *stale,
+             struct state_error *error) {
+  return state_take(db->state, saved, db->machine.disk, ram, ram_bytes, stale, error);
+}
+
+bool db_need(struct db *db, uint64_t granule) { return state_need(db->state, granule); }
+bool db_loading(const struct db *db) { return state_loading(db->state); }
+bool db_load_all(struct db *db) { return state_load_all(db->state); }
+void db_stop_loading(struct db *db) { state_stop_loading(db->state); }
+bool db_save(struct db *db, struct state_save *save) { return state_save(db->state, save); }
+
+void db_log_hold(struct db *db) { input_log_hold(&db->session->log); }
+
+void db_log_release(struct db *db, bool keep) {
+  input_log_release(&db->session->log, keep);
+  block_queue_wake(&db->session->queue);
+}
+
 void db_close(struct db *db, const char *ended, bool stay_stopped) {
   if (!db) return;
+  state_close(db->state);
   session_close(db->session, ended, stay_stopped, CLOSE_LIMIT_MS);
   db_drop_blobs(db);
   free(db->machine.bootargs);

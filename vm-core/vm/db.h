@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/state.h"
+
 struct block_device;
 struct db;
 
@@ -21,6 +23,8 @@ struct db_options {
   /* I/O thread, at most once: the machine must stop now, without a word to the guest. `reason` is one line
    * for the log and lives until db_close. Every block request ends with -ESHUTDOWN from here on. */
   void (*lost)(void *opaque, const char *reason);
+  /* Another thread: all of RAM is loaded (db_restore). */
+  void (*loaded)(void *opaque);
   void *opaque;
 };
 
@@ -41,6 +45,8 @@ struct db_machine {
   uint64_t rtc_epoch_ns;
   struct db_blob firmware, kernel, dtb, initrd;
   struct block_device *disk; /* NULL: none. Closed by db_close, not by block_close */
+  bool restore;              /* it shall begin at a checkpoint: db_find with a NULL name */
+  uint64_t checkpoint_every; /* instructions; 0: no automatic checkpoints */
 };
 
 /* NULL with one line in `reason` (at least 256 bytes). */
@@ -57,6 +63,25 @@ bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char 
 
 /* The guest was reset: the next boot number. Later inputs belong to it. Hart thread. */
 uint64_t db_next_boot(struct db *db);
+
+/* The present boot, and the number of its next logged input. Hart thread. */
+void db_log_position(struct db *db, uint64_t *boot, uint64_t *seq);
+
+/* Checkpoints: state_find, state_take, state_need, state_loading, state_load_all, state_stop_loading and
+ * state_save of store/state.h, with its contracts. */
+bool db_find(struct db *db, const char *name, struct state_saved *saved, struct state_error *error);
+bool db_take(struct db *db, const struct state_saved *saved, uint8_t *ram, uint64_t ram_bytes, uint8_t *stale,
+             struct state_error *error);
+bool db_need(struct db *db, uint64_t granule);
+bool db_loading(const struct db *db);
+bool db_load_all(struct db *db);
+void db_stop_loading(struct db *db);
+bool db_save(struct db *db, struct state_save *save);
+
+/* From now on inputs are logged for the time being: they are not written until kept, or forgotten. Hart
+ * thread. */
+void db_log_hold(struct db *db);
+void db_log_release(struct db *db, bool keep);
 
 /* Flush and commit what is outstanding (bounded in time), record why the machine ended (`ended`, one line)
  * and, with `stay_stopped` (the guest powered off, or was told to stop), tell the supervisor not to start it

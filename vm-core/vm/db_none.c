@@ -21,3 +21,18 @@ uint64_t db_next_boot(struct db *db) { return (void)db, 0; }
 void db_close(struct db *db, const char *ended, bool stay_stopped) {
   (void)db, (void)ended, (void)stay_stopped;
 }
+void db_log_position(struct db *db, uint64_t *boot, uint64_t *seq) { (void)db, *boot = 0, *seq = 0; }
+bool db_find(struct db *db, const char *name, struct state_saved *saved, struct state_error *error) {
+  return (void)db, (void)name, (void)saved, (void)error, false;
+}
+bool db_take(struct db *db, const struct state_saved *saved, uint8_t *ram, uint64_t ram_bytes, uint8_t *stale,
+             struct state_error *error) {
+  return (void)db, (void)saved, (void)ram, (void)ram_bytes, (void)stale, (void)error, false;
+}
+bool db_need(struct db *db, uint64_t granule) { return (void)db, (void)granule, true; }
+bool db_loading(const struct db *db) { return (void)db, false; }
+bool db_load_all(struct db *db) { return (void)db, true; }
+void db_stop_loading(struct db *db) { (void)db; }
+bool db_save(struct db *db, struct state_save *save) { return (void)db, (void)save, false; }
+void db_log_hold(struct db *db) { (void)db; }
+void db_log_release(struct db *db, bool keep) { (void)db, (void)keep; }

@@ -56,6 +56,7 @@ static bool open_database(struct machine *machine, const struct machine_lost *lo
                                .orphan_timeout_s = (unsigned)config->orphan_timeout,
                                .cache_bytes = config->disk_cache,
                                .lost = lost->call,
+                               .loaded = lost->loaded,
                                .opaque = lost->opaque};
   machine->db = db_open(&options, error, size);
   if (!machine->db) return false;
@@ -130,6 +131,17 @@ static bool build_board(struct machine *machine) {
   return built;
 }
 
+/* The choke point: demand loading, then what views and checkpoints want kept. */
+static void page_present(void *opaque, uint64_t page) {
+  struct machine *machine = opaque;
+  if (machine->db && !db_need(machine->db, page / GRANULE_PAGES))
+    hart_request_stop(&machine->hart, STOP_REQUESTED); /* lost: nothing of what follows is kept */
+}
+
+static void before_write(void *opaque, uint64_t page) {
+  preimages_before_write(&((struct machine *)opaque)->preimages, page);
+}
+
 static bool build_hart(struct machine *machine, char *error, size_t size) {
   if (!ram_create(&machine->ram, machine->ram.size, error, size)) return false;
   if (!preimages_init(&machine->preimages, machine->ram.host, machine->ram.size, machine->config->view_pool,
@@ -143,8 +155,9 @@ static bool build_hart(struct machine *machine, char *error, size_t size) {
     bool built = phys_init(&machine->phys) &&
                  phys_add_ram(&machine->phys, BOARD_RAM_BASE, machine->ram.size, machine->ram.host) &&
                  mmu_attach(&machine->hart, &machine->phys);
-    machine->phys.hooks.before_write = preimages_before_write;
-    machine->phys.hooks.opaque = &machine->preimages;
+    machine->phys.hooks.page_present = page_present;
+    machine->phys.hooks.before_write = before_write;
+    machine->phys.hooks.opaque = machine;
     if (!built) problem = "no memory for the hart";
   }
   if (!problem)
@@ -161,6 +174,7 @@ static bool boot(struct machine *machine, char *error, size_t size) {
   random_fill(&tree_random, machine->images.rng_seed, sizeof machine->images.rng_seed);
   rng_seed(&machine->rng, machine->seed, (uint32_t)machine->generation);
   telemetry_set_generation(machine->telemetry, machine->generation);
+  machine->started = true;
   return boot_load(&machine->rom, &machine->bus, &machine->images, error, size);
 }
 
@@ -177,11 +191,20 @@ bool machine_create(struct machine *machine, const struct config *config, const 
     snprintf(error, size, "no memory for the devices");
     return false;
   }
-  return boot(machine, error, size);
+  const struct db_machine *row = machine->db ? db_machine(machine->db) : NULL;
+  bool restore = row && (config->checkpoint || row->restore), broken;
+  if (!restore) return boot(machine, error, size);
+  struct state_error why;
+  bus_reset(&machine->bus);
+  if (machine_restore(machine, config->checkpoint, &broken, &why)) return true;
+  snprintf(error, size, "machine \"%s\" cannot go on from its checkpoint: %s", config->machine, why.message);
+  return false;
 }
 
 /* The engine and the TLB hold translations of memory that is about to change: they are made anew. */
 bool machine_reset(struct machine *machine, char *error, size_t size) {
+  if (machine_loading(machine)) db_load_all(machine->db); /* an open undo may need it */
+  machine->base_layer = 0;
   bus_reset(&machine->bus);
   engine_destroy(machine->engine);
   machine->engine = NULL;
@@ -203,6 +226,7 @@ bool machine_reset(struct machine *machine, char *error, size_t size) {
 }
 
 void machine_close(struct machine *machine, const char *ended, bool stay_stopped) {
+  if (machine->config && machine->config->stats && machine_loading(machine)) db_load_all(machine->db);
   blk_destroy(&machine->blk);
   if (machine->disk_owned && machine->disk) block_close(machine->disk);
   if (machine->db) db_close(machine->db, ended, stay_stopped);
@@ -223,6 +247,7 @@ void machine_destroy(struct machine *machine) {
 
 void machine_hash(const struct machine *machine, char hex[65]) {
   struct sha256 hash;
+  if (machine_loading(machine)) db_load_all(machine->db);
   sha256_init(&hash);
   hart_hash(&machine->hart, &hash);
   bus_hash(&machine->bus, &hash);

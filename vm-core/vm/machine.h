@@ -70,6 +70,11 @@ struct machine {
   struct mapped_file files[MACHINE_FILES];
   unsigned file_count;
   uint8_t seed[SEED_BYTES];
+  /* The RAM layer that the next checkpoint goes over (0: none), and the epoch from which tags tell the
+   * changes since. */
+  uint64_t base_layer, base_epoch;
+  bool started;   /* booted or restored, by this daemon */
+  bool user_seen; /* in this boot the guest has run in user mode; the runner's, saved with the state */
   uint64_t generation;
   struct machine_hooks hooks;
 };
@@ -79,6 +84,7 @@ struct machine {
  * good. */
 struct machine_lost {
   void (*call)(void *opaque, const char *reason);
+  void (*loaded)(void *opaque); /* all of RAM is there, after a restore; another thread */
   void *opaque;
 };
 bool machine_create(struct machine *machine, const struct config *config, const struct machine_hooks *hooks,
@@ -87,12 +93,20 @@ bool machine_create(struct machine *machine, const struct config *config, const 
 /* Reboot in place: RAM zeroed, devices and hart reset, images loaded, generation + 1. */
 bool machine_reset(struct machine *machine, char *error, size_t error_size);
 
+/* Go on from a checkpoint (NULL: the one the row says) in place of what the machine is: views are lost, the
+ * generation is a new one, RAM is loaded as it is needed. On failure the machine is as it was, or, with
+ * *broken, must end. The hart stands between two instructions. Blocks. */
+struct state_error;
+bool machine_restore(struct machine *machine, const char *name, bool *broken, struct state_error *error);
+/* Whether RAM is still being loaded; any thread. */
+bool machine_loading(const struct machine *machine);
+
 /* End requests in flight, close the disk and the database (`ended`: one line why); memory stays readable. */
 void machine_close(struct machine *machine, const char *ended, bool stay_stopped);
 /* Free everything; after machine_close, or after a failed machine_create. */
 void machine_destroy(struct machine *machine);
 
-/* SHA-256 over the hart, the devices and RAM, as 64 hex digits and NUL. */
+/* SHA-256 over the hart, the devices and RAM, as 64 hex digits and NUL. Loads what is not loaded yet. */
 void machine_hash(const struct machine *machine, char hex[65]);
 
 #endif

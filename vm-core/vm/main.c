@@ -36,7 +36,7 @@ static bool start(struct session *session, const struct config *config, const si
       !input_init(&session->input, &session->machine, config, error, size))
     return false;
   struct machine_hooks hooks = runner_hooks(&session->runner, &session->console, &session->input);
-  struct machine_lost lost = {runner_lost, &session->runner};
+  struct machine_lost lost = {runner_lost, runner_loaded, &session->runner};
   if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
   session->console.telemetry = session->machine.telemetry;
   report(&session->runner);

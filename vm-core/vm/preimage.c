@@ -81,7 +81,15 @@ static void update_newest_locked(struct preimages *preimages) {
   uint64_t newest = 0;
   for (unsigned place = 0; place < VIEW_SLOTS; place++)
     if (open[place] > newest) newest = open[place];
+  for (unsigned use = 0; use < UNDO_USES; use++)
+    if (preimages->undo[use].epoch > newest) newest = preimages->undo[use].epoch;
   atomic_store_explicit(&preimages->newest, newest, memory_order_relaxed);
+}
+
+void preimages_count_undo(struct preimages *preimages) { update_newest_locked(preimages); }
+
+uint64_t preimages_tag(const struct preimages *preimages, uint64_t page) {
+  return __atomic_load_n(tag_of(preimages, page), __ATOMIC_ACQUIRE);
 }
 
 static void set_open_locked(struct preimages *preimages, unsigned place, uint64_t epoch) {
@@ -168,6 +176,7 @@ void preimages_before_write(void *opaque, uint64_t page) {
   if (atomic_load_explicit(&preimages->newest, memory_order_relaxed) > before) {
     pthread_mutex_lock(&preimages->lock);
     save_locked(preimages, page, before + 1);
+    for (unsigned use = 0; use < UNDO_USES; use++) undo_save(preimages, &preimages->undo[use], page, before);
     pthread_mutex_unlock(&preimages->lock);
   }
   /* The tag is seen by whoever sees one of the writes to come. */
@@ -196,8 +205,11 @@ bool preimages_is_open(const struct preimages *preimages, unsigned place, uint64
   return __atomic_load_n(&header_of(preimages)->open[place], __ATOMIC_ACQUIRE) == epoch;
 }
 
-void preimages_reset(struct preimages *preimages) {
+uint64_t preimages_reset(struct preimages *preimages) {
   pthread_mutex_lock(&preimages->lock);
+  for (unsigned use = 0; use < UNDO_USES; use++)
+    for (uint64_t page = 0; preimages->undo[use].epoch && page < preimages->ram_pages; page++)
+      undo_save(preimages, &preimages->undo[use], page, preimages_tag(preimages, page));
   preimages->epoch++;
   for (unsigned place = 0; place < VIEW_SLOTS; place++) {
     if (!header_of(preimages)->open[place]) continue;
@@ -208,7 +220,9 @@ void preimages_reset(struct preimages *preimages) {
   for (uint64_t page = 0; page < preimages->ram_pages; page++)
     __atomic_store_n(tag_of(preimages, page), preimages->epoch, __ATOMIC_RELAXED);
   atomic_thread_fence(memory_order_seq_cst);
+  uint64_t since = ++preimages->epoch;
   pthread_mutex_unlock(&preimages->lock);
+  return since;
 }
 
 /* *out: the pre-image that serves `epoch`, slot number + 1, or 0. false: the chains were being changed. */

@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vm/undo.h"
+
+enum undo_use { UNDO_CHECKPOINT, UNDO_TRANSACTION, UNDO_USES };
+
 struct preimages {
   const uint8_t *ram;
   uint64_t ram_pages;
@@ -23,10 +27,11 @@ struct preimages {
   int fd; /* the memfd, sealed: readers can map it read-only and no other way */
 
   uint64_t epoch;               /* of the newest view ever; written while the hart stands still */
-  _Atomic uint64_t newest;      /* epoch of the newest open view, or 0 */
+  _Atomic uint64_t newest;      /* epoch of the newest open view or undo, or 0 */
   _Atomic uint64_t saved, lost; /* counts since the start */
   pthread_mutex_t lock;         /* of everything below and of the chains in the area */
   uint64_t fresh, free_head;    /* slots never used start at `fresh`; freed ones, slot + 1 */
+  struct undo undo[UNDO_USES];
 };
 
 /* pool: bytes of pre-images, at least one page. false with one line in `error`. */
@@ -41,8 +46,14 @@ uint64_t preimages_open(struct preimages *preimages, unsigned place);
 bool preimages_close(struct preimages *preimages, unsigned place, uint64_t epoch);
 bool preimages_is_open(const struct preimages *preimages, unsigned place, uint64_t epoch);
 
-/* RAM is about to be replaced: every view is lost. */
-void preimages_reset(struct preimages *preimages);
+/* RAM is about to be replaced: every view is lost. Returns an epoch: from it on, tags tell what is written.
+ */
+uint64_t preimages_reset(struct preimages *preimages);
+
+/* The epoch in which the page was last made writable; any thread. */
+uint64_t preimages_tag(const struct preimages *preimages, uint64_t page);
+/* An undo was opened or closed; lock held. */
+void preimages_count_undo(struct preimages *preimages);
 
 /* struct phys_hooks.before_write: the page is about to become writable. */
 void preimages_before_write(void *preimages, uint64_t page);

@@ -57,7 +57,8 @@ static void on_epoch(void *opaque) {
 
 /* Lock held: whether the hart has a reason to stop idling. */
 static bool idle_over(const struct runner *runner) {
-  return runner->quit || runner->mode != MODE_RUNNING || input_ready(runner->input);
+  return runner->quit || runner->mode != MODE_RUNNING || runner->work.phase == WORK_WANTED ||
+         input_ready(runner->input);
 }
 
 static void sleep_until(struct runner *runner, uint64_t host_ns) {
@@ -178,7 +179,7 @@ static void begin_step(struct runner *runner) {
   runner->step_host_start_ns = runner->host_run_ns;
   runner->console->matched = false;
   matcher_init(&runner->console->matcher, step->text, step->kind == STEP_CONSOLE ? step->text_length : 0);
-  bool met = (step->kind == STEP_FIRST_USER && runner->user_seen) ||
+  bool met = (step->kind == STEP_FIRST_USER && runner->machine->user_seen) ||
              (step->kind == STEP_INSTRET && hart_instret(&runner->machine->hart) >= step->number);
   if (met)
     finish_step(runner, step_name(step), true);
@@ -190,7 +191,7 @@ static void reboot(struct runner *runner) {
   char error[sizeof runner->end_reason];
   runner->past = runner_counters(runner);
   runner->past_insns = runner_insns(runner);
-  runner->user_seen = false;
+  runner->machine->user_seen = false;
   pthread_mutex_unlock(&runner->lock);
   bool reset = machine_reset(runner->machine, error, sizeof error);
   pthread_mutex_lock(&runner->lock);
@@ -207,11 +208,11 @@ static void power_off(struct runner *runner) {
 }
 
 static void first_user(struct runner *runner) {
-  if (!runner->user_seen && runner->first_user_seconds == 0) {
+  if (!runner->machine->user_seen && runner->first_user_seconds == 0) {
     runner->first_user_instret = hart_instret(&runner->machine->hart);
     runner->first_user_seconds = (double)runner->host_run_ns / 1e9;
   }
-  runner->user_seen = true;
+  runner->machine->user_seen = true;
 }
 
 static bool step_met(const struct runner *runner, enum stop_reason reason) {
@@ -229,7 +230,8 @@ static bool step_met(const struct runner *runner, enum stop_reason reason) {
 
 /* The hart stopped: end the step, the boot or the run, or just go on. */
 static void stopped(struct runner *runner, enum stop_reason reason) {
-  if (reason == STOP_FIRST_USER && runner->user_seen) reason = STOP_REQUESTED; /* a point for views */
+  if (reason == STOP_FIRST_USER && runner->machine->user_seen)
+    reason = STOP_REQUESTED; /* a point for views */
   runner->last_stop = reason;
   if (reason == STOP_FIRST_USER) first_user(runner);
   if (atomic_load(&runner->disk_lost)) set_end(runner, END_LOST, "the disk is gone");
@@ -259,7 +261,9 @@ static void run_slice(struct runner *runner) {
   struct breakpoint breakpoint;
   uint64_t start = hart_instret(hart), next_input = input_next_stop(runner->input);
   limits.stop_at_instret = runner->config->stop_at < next_input ? runner->config->stop_at : next_input;
-  limits.stop_on_first_user = !runner->user_seen;
+  uint64_t automatic = work_next_stop(runner);
+  if (automatic < limits.stop_at_instret) limits.stop_at_instret = automatic;
+  limits.stop_on_first_user = !runner->machine->user_seen;
   if (runner->step_open) {
     uint64_t left = runner->step_max - runner->step_executed;
     if (left < limits.stop_at_instret - start) limits.stop_at_instret = start + left;
@@ -289,7 +293,7 @@ static void park(struct runner *runner) {
   runner->parked = true;
   runner_notify(runner);
   while (!runner->quit && (runner->mode == MODE_PAUSED || runner->mode == MODE_POWEROFF) &&
-         !runner->step_cancelled)
+         !runner->step_cancelled && runner->work.phase != WORK_WANTED)
     pthread_cond_wait(&runner->wake, &runner->lock);
   runner->parked = false;
   runner->pace.host_base += host_now_ns() - start;
@@ -306,6 +310,8 @@ void runner_loop(struct runner *runner) {
     if (runner->step_open && runner->step_fresh) begin_step(runner);
     if (runner->step_open && runner->step_cancelled) finish_step(runner, "cancelled", false);
     runner->step_cancelled = false;
+    work_take(runner);
+    work_automatic(runner);
     if (runner_views_due(runner)) runner_views_take(runner);
     if (runner->mode == MODE_PAUSED || runner->mode == MODE_POWEROFF)
       park(runner);

@@ -14,6 +14,7 @@
 #include "vm/pace.h"
 #include "vm/step.h"
 #include "vm/view_cut.h"
+#include "vm/work.h"
 
 enum run_mode { MODE_PAUSED, MODE_RUNNING, MODE_STEPPING, MODE_POWEROFF };
 
@@ -39,7 +40,8 @@ struct runner {
   _Atomic enum run_mode mode;
   uint64_t views_wanted;            /* places of views whose instant is not fixed yet */
   struct view_cut cuts[VIEW_SLOTS]; /* of views that are fixed */
-  bool parked;                      /* the hart stands still until the mode changes */
+  struct work work;
+  bool parked; /* the hart stands still until the mode changes */
   bool asleep; /* it sleeps between two instructions, idle or for the disk, and takes the lock to go on */
   bool quit;
   bool reboot_wanted; /* start again after a poweroff */
@@ -61,7 +63,7 @@ struct runner {
   bool view_waiting; /* a wanted view waits for a quiescent point since view_since */
   uint64_t view_since;
   uint64_t step_executed, step_host_start_ns;
-  bool user_seen; /* in this boot */
+  uint64_t automatic_at; /* instret of the last automatic checkpoint */
   uint64_t first_user_instret;
   double first_user_seconds; /* host, of the first boot */
   enum stop_reason last_stop;
@@ -79,8 +81,9 @@ void runner_destroy(struct runner *runner);
 
 /* The hooks that connect a machine to its runner, console and input; for machine_create. */
 struct machine_hooks runner_hooks(struct runner *runner, struct console *console, struct input *input);
-/* struct machine_lost.call; I/O thread. */
+/* struct machine_lost.call and loaded; another thread. */
 void runner_lost(void *runner, const char *reason);
+void runner_loaded(void *runner);
 
 /* Hart thread: run until someone asks to end. */
 void runner_loop(struct runner *runner);

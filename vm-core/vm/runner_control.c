@@ -124,6 +124,8 @@ void runner_lost(void *opaque, const char *reason) {
   pthread_mutex_unlock(&runner->lock);
 }
 
+void runner_loaded(void *opaque) { runner_notify(opaque); }
+
 void runner_wake(struct runner *runner) {
   pthread_mutex_lock(&runner->lock);
   pthread_cond_broadcast(&runner->wake);

@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = '4a685c114f6d5e9c';
+export const schemaHash = '786ccd390ab98963';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;
@@ -89,6 +89,22 @@ export const frameType = {
   vmView: 77,
   /** c→s, answered by done */
   vmViewClose: 78,
+  /** c→s: save the machine in the database */
+  vmCheckpoint: 80,
+  /** s→c, once it is committed */
+  vmCheckpointed: 81,
+  /** c→s: go on from a checkpoint; answered by vm_state */
+  vmRestore: 82,
+  /** c→s: the hash of the whole state */
+  vmHash: 83,
+  /** s→c */
+  vmHashed: 84,
+  /** c→s: what is done from now on can be undone; answered by done */
+  vmBegin: 85,
+  /** c→s: keep it; answered by done */
+  vmCommit: 86,
+  /** c→s: undo it; answered by done */
+  vmRollback: 87,
 } as const;
 
 /** Node tags of a qual tree, prefix order. */

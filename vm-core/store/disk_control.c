@@ -1,0 +1,153 @@
+#include "store/disk_control.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/disk.h"
+
+static struct disk_control *control_of(const struct block_request *request) { return request->buffer; }
+
+static enum disk_outcome end(struct disk *disk, struct block_request *request, int error) {
+  disk_pop(disk);
+  block_queue_end(&disk->session->queue, request, error);
+  return DISK_ENDED;
+}
+
+static enum disk_outcome seal(struct disk *disk, struct block_request *request) {
+  struct session *session = disk->session;
+  if (disk->held_owner || disk->sealing) return end(disk, request, -EBUSY);
+  if (disk->chain.map.leaf + 1 >= LAYERS_MAX) return end(disk, request, -EMLINK);
+  if (session->committing) return DISK_WAITS;
+  disk_pop(disk);
+  disk->sealing = request;
+  disk->pushed = (struct disk_pushed){0};
+  return session_begin_commit(session) ? DISK_ENDED : DISK_FAILED;
+}
+
+static enum disk_outcome hold(struct disk *disk, struct block_request *request) {
+  struct session *session = disk->session;
+  if (disk->held_owner) return end(disk, request, -EBUSY);
+  if (session->committing) return DISK_WAITS;
+  if (disk_dirty(disk) || input_log_waiting(&session->log))
+    return session_begin_commit(session) ? DISK_WAITS : DISK_FAILED;
+  disk->held_owner = malloc(disk->chain.map.pages);
+  if (!disk->held_owner) return end(disk, request, -ENOMEM);
+  memcpy(disk->held_owner, disk->chain.map.owner, disk->chain.map.pages);
+  atomic_store_explicit(&disk->block.overflowed, false, memory_order_relaxed);
+  return end(disk, request, 0);
+}
+
+static void let_go(struct disk *disk) {
+  free(disk->held_owner);
+  disk->held_owner = NULL;
+}
+
+/* From here on like a flush. */
+static enum disk_outcome release(struct disk *disk, struct block_request *request) {
+  if (!disk->held_owner) return end(disk, request, -EBUSY);
+  let_go(disk);
+  disk_pop(disk);
+  if (disk_dirty(disk)) session_dirty(disk->session);
+  if (!disk_flush_waits(disk, request)) block_queue_end(&disk->session->queue, request, 0);
+  return DISK_ENDED;
+}
+
+static enum disk_outcome revert(struct disk *disk, struct block_request *request) {
+  if (!disk->held_owner) return end(disk, request, -EBUSY);
+  if (disk->fetching) return DISK_WAITS;
+  memcpy(disk->chain.map.owner, disk->held_owner, disk->chain.map.pages);
+  cache_drop_all(&disk->cache);
+  let_go(disk);
+  return end(disk, request, 0);
+}
+
+static enum disk_outcome replace(struct disk *disk, struct block_request *request) {
+  struct disk_chain *chain = control_of(request)->chain;
+  if (!disk->held_owner || chain->size != disk->chain.size) return end(disk, request, -EBUSY);
+  if (disk->fetching) return DISK_WAITS;
+  let_go(disk);
+  cache_drop_all(&disk->cache);
+  disk_chain_free(&disk->chain);
+  disk->chain = *chain;
+  *chain = (struct disk_chain){0};
+  return end(disk, request, 0);
+}
+
+enum disk_outcome disk_control(struct disk *disk, struct block_request *request) {
+  switch (control_of(request)->kind) {
+  case DISK_SEAL: return seal(disk, request);
+  case DISK_HOLD: return hold(disk, request);
+  case DISK_RELEASE: return release(disk, request);
+  case DISK_REVERT: return revert(disk, request);
+  case DISK_REPLACE: return replace(disk, request);
+  }
+  return end(disk, request, -EINVAL);
+}
+
+static uint64_t int8_at(const PGresult *result, int column) {
+  uint64_t value = 0;
+  if (PQgetlength(result, 0, column) == 8) memcpy(&value, PQgetvalue(result, 0, column), 8);
+  return be64toh(value);
+}
+
+static uint32_t oid_at(const PGresult *result, int column) {
+  uint32_t value = 0;
+  if (PQgetlength(result, 0, column) == 4) memcpy(&value, PQgetvalue(result, 0, column), 4);
+  return be32toh(value);
+}
+
+static bool pushed(void *opaque, void *item, const PGresult *result) {
+  struct disk *disk = opaque;
+  (void)item;
+  if (PQntuples(result) != 1 || PQnfields(result) != 4) return false;
+  disk->pushed =
+      (struct disk_pushed){int8_at(result, 0), int8_at(result, 1), oid_at(result, 2), oid_at(result, 3)};
+  return disk->pushed.leaf_layer && disk->pushed.lo && disk->pushed.presence_lo;
+}
+
+bool disk_send_seal(struct disk *disk) {
+  struct link_values values = {0};
+  link_add_int8(&values, disk->session->machine);
+  link_add_int8(&values, disk->session->fence);
+  page_map_begin_seal(&disk->chain.map);
+  return link_send(&disk->session->write, "push", &values, pushed, disk, NULL);
+}
+
+void disk_seal_ended(struct disk *disk, bool kept) {
+  struct block_request *request = disk->sealing;
+  disk->sealing = NULL;
+  page_map_end_seal(&disk->chain.map, kept);
+  if (kept) {
+    control_of(request)->sealed_layer = disk->pushed.sealed_layer;
+    disk->chain.leaf_layer = disk->pushed.leaf_layer;
+    disk->chain.lo[disk->chain.map.leaf] = disk->pushed.lo;
+    disk->chain.presence_lo = disk->pushed.presence_lo;
+  }
+  block_queue_end(&disk->session->queue, request, kept ? 0 : -EIO);
+}
+
+/* The commit of a seal was lost: whether the server has done it decides which leaf is written to. */
+bool disk_seal_settle(struct disk *disk) {
+  static const char *const query = "select l.id, l.lo, l.presence_lo, l.parent from linuxsql.machine m"
+                                   " join linuxsql.layer l on l.id = m.disk_layer where m.id = $1";
+  struct link *link = &disk->session->write;
+  char id[24];
+  const char *const values[] = {id};
+  if (!disk->sealing) return true;
+  snprintf(id, sizeof id, "%llu", (unsigned long long)disk->session->machine);
+  PGresult *row = link_query(link, query, 1, values, false, SESSION_CALL_MS);
+  bool known = row && PQntuples(row) == 1;
+  if (known) {
+    uint64_t leaf = strtoull(PQgetvalue(row, 0, 0), NULL, 10);
+    bool kept = leaf != disk->chain.leaf_layer;
+    disk->pushed = (struct disk_pushed){strtoull(PQgetvalue(row, 0, 3), NULL, 10), leaf,
+                                        (uint32_t)strtoul(PQgetvalue(row, 0, 1), NULL, 10),
+                                        (uint32_t)strtoul(PQgetvalue(row, 0, 2), NULL, 10)};
+    disk_seal_ended(disk, kept);
+  }
+  PQclear(row);
+  return known;
+}
