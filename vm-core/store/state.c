@@ -80,8 +80,6 @@ bool state_find(struct state_store *store, const char *name, struct state_saved 
   return good;
 }
 
-void state_free(struct state_saved *saved) { blob_free(&saved->state); }
-
 static int control_disk(struct block_device *disk, struct disk_control *control) {
   struct block_request request = {.op = BLOCK_CONTROL, .buffer = control};
   block_submit(disk, &request);

@@ -40,7 +40,7 @@ struct state_saved {
 /* By the machine's name for it; NULL: the one its row says to begin with, id 0 when there is none. Blocks. */
 bool state_find(struct state_store *store, const char *name, struct state_saved *saved,
                 struct state_error *error);
-void state_free(struct state_saved *saved);
+static inline void state_free(struct state_saved *saved) { blob_free(&saved->state); }
 
 /* Make the checkpoint the machine's present, in one transaction: the disk becomes a new layer over the saved
  * one. RAM at `ram` is loaded from now on; `stale[granule]` nonzero: it holds other bytes now (freed here).
