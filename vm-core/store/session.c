@@ -19,12 +19,25 @@ int64_t session_now_ns(void) {
   return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/* From here on PostgreSQL is where it was found first. */
+static bool pin(struct session *session) {
+  char *conninfo = pin_conninfo(&session->write, &session->needs);
+  if (!conninfo) return false;
+  free((void *)(uintptr_t)session->options.conninfo);
+  session->options.conninfo = conninfo;
+  return true;
+}
+
 static bool take(struct session *session, char *reason, size_t reason_size) {
   char application[80];
   const char *const values[] = {session->options.machine};
   snprintf(application, sizeof application, "linuxsql-vm %s", session->options.machine);
   if (!link_open(&session->write, session->options.conninfo, application, SESSION_CALL_MS)) {
     snprintf(reason, reason_size, "cannot connect to PostgreSQL: %s", session->write.error);
+    return false;
+  }
+  if (!pin(session)) {
+    snprintf(reason, reason_size, "out of memory");
     return false;
   }
   PGresult *row = link_query(&session->write, "select id, fence, boot from linuxsql.take_machine($1)", 1,

@@ -13,6 +13,7 @@
 
 #include "store/input_log.h"
 #include "store/link.h"
+#include "store/pin.h"
 #include "store/queue.h"
 
 struct disk;
@@ -29,7 +30,8 @@ struct session_options {
 enum { SESSION_CACHE_DEFAULT = 64 << 20, SESSION_CALL_MS = 10000 };
 
 struct session {
-  struct session_options options; /* strings are copies */
+  struct session_options options; /* strings are copies; conninfo is pinned once a link was open */
+  struct pin_needs needs;         /* of connecting again */
   uint64_t machine, fence, boot;
   struct link read, write;
   struct block_queue queue;

@@ -13,6 +13,7 @@
 #include "hart/state.h"
 #include "mmu/mmu.h"
 #include "mmu/phys.h"
+#include "vm/confine.h"
 #include "vm/elf.h"
 #include "vm/htif.h"
 
@@ -110,11 +111,9 @@ static void state_digest(const struct bare *bare, char text[65]) {
   sha256_final_hex(&sha, text);
 }
 
-static bool write_stats(const struct bare *bare, const char *path, enum stop_reason reason) {
+static bool write_stats(const struct bare *bare, FILE *file, enum stop_reason reason) {
   struct engine_counters counters;
   char digest[65];
-  FILE *file = fopen(path, "we");
-  if (!file) return false;
   engine_counters(bare->engine, &counters);
   state_digest(bare, digest);
   fprintf(file,
@@ -139,26 +138,33 @@ static int report(const struct bare *bare, const struct bare_options *options, e
   return EXIT_FAIL;
 }
 
+/* The program may be as hostile as any guest. */
+static const char *open_and_confine(const struct bare_options *options, FILE **stats) {
+  if (options->stats && !(*stats = fopen(options->stats, "we"))) return "the stats file cannot be written";
+  bool failed = confine(&(struct confine_needs){0}) == CONFINE_FAILED;
+  return failed ? "system calls cannot be filtered" : NULL;
+}
+
+static int run(struct bare *bare, const struct bare_options *options, FILE *stats) {
+  struct run_limits limits = RUN_LIMITS_NONE;
+  limits.stop_at_instret = options->max_insns;
+  double start = now_seconds();
+  enum stop_reason reason = run_hart(bare->engine, &limits);
+  bare->seconds = now_seconds() - start;
+  fflush(stdout);
+  int status = report(bare, options, reason);
+  if (!stats || write_stats(bare, stats, reason)) return status;
+  fprintf(stderr, "linuxsql-vm: %s: cannot be written\n", options->stats);
+  return EXIT_USAGE;
+}
+
 int bare_main(const struct bare_options *options) {
   struct bare *bare = calloc(1, sizeof *bare);
+  FILE *stats = NULL;
   if (!bare) return refuse(options, "no memory");
   const char *error = set_up(bare, options);
-  int status = EXIT_USAGE;
-  if (error) {
-    refuse(options, error);
-  } else {
-    struct run_limits limits = RUN_LIMITS_NONE;
-    limits.stop_at_instret = options->max_insns;
-    double start = now_seconds();
-    enum stop_reason reason = run_hart(bare->engine, &limits);
-    bare->seconds = now_seconds() - start;
-    fflush(stdout);
-    status = report(bare, options, reason);
-    if (options->stats && !write_stats(bare, options->stats, reason)) {
-      fprintf(stderr, "linuxsql-vm: %s: cannot be written\n", options->stats);
-      status = EXIT_USAGE;
-    }
-  }
+  if (!error) error = open_and_confine(options, &stats);
+  int status = error ? refuse(options, error) : run(bare, options, stats);
   tear_down(bare);
   free(bare);
   return status;

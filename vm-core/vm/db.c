@@ -133,6 +133,9 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
 
 const struct db_machine *db_machine(const struct db *db) { return &db->machine; }
 
+bool db_uses_internet(const struct db *db) { return db->session->needs.internet; }
+bool db_reads_files(const struct db *db) { return db->session->needs.files; }
+
 void db_drop_blobs(struct db *db) {
   struct db_machine *machine = &db->machine;
   struct db_blob *const blobs[] = {&machine->firmware, &machine->kernel, &machine->dtb, &machine->initrd};

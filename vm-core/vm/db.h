@@ -52,6 +52,9 @@ struct db_machine {
 /* NULL with one line in `reason` (at least 256 bytes). */
 struct db *db_open(const struct db_options *options, char *reason, size_t reason_size);
 const struct db_machine *db_machine(const struct db *db);
+/* What its connections need of the host when they are made again: TCP, files to read. */
+bool db_uses_internet(const struct db *db);
+bool db_reads_files(const struct db *db);
 /* The images are in guest RAM: give their memory back. */
 void db_drop_blobs(struct db *db);
 

@@ -11,6 +11,8 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
 
 /* Unreachable without a struct db. */
 const struct db_machine *db_machine(const struct db *db) { return (void)db, NULL; }
+bool db_uses_internet(const struct db *db) { return (void)db, false; }
+bool db_reads_files(const struct db *db) { return (void)db, false; }
 void db_drop_blobs(struct db *db) { (void)db; }
 bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char *kind, const void *payload,
                   uint32_t payload_size) {

@@ -7,7 +7,9 @@
 
 #include "vm/bare.h"
 #include "vm/config.h"
+#include "vm/confine.h"
 #include "vm/control.h"
+#include "vm/db.h"
 #include "vm/report.h"
 
 enum { EXIT_USAGE = 2, ERROR_BYTES = 512 };
@@ -20,11 +22,36 @@ struct session {
   struct runner runner;
   struct control control;
   int notify_fd;
+  FILE *stats;         /* --stats, or NULL */
+  bool files_confined; /* Landlock is in force */
 };
 
 static int complain(const char *error) {
   fprintf(stderr, "linuxsql-vm: %s\n", error);
   return EXIT_USAGE;
+}
+
+static bool open_stats(struct session *session, const struct config *config, char *error, size_t size) {
+  if (!config->stats) return true;
+  session->stats = fopen(config->stats, "we");
+  if (!session->stats) snprintf(error, size, "stats file \"%s\": %s", config->stats, strerror(errno));
+  return session->stats != NULL;
+}
+
+/* Everything is open: from here on the guest may try what it likes. */
+static bool lock_in(const struct session *session, const struct config *config, char *error, size_t size) {
+  const struct db *db = session->machine.db;
+  struct confine_needs needs = {.connect = db != NULL,
+                                .internet = db && db_uses_internet(db),
+                                .read = db && db_reads_files(db),
+                                .remove = config->control && session->files_confined};
+  switch (confine(&needs)) {
+  case CONFINE_ON: return true;
+  case CONFINE_ABSENT:
+    fputs("linuxsql-vm: system calls are not filtered: this kernel or build cannot\n", stderr);
+    return true;
+  default: snprintf(error, size, "system calls cannot be filtered: %s", strerror(errno)); return false;
+  }
 }
 
 static bool start(struct session *session, const struct config *config, const sigset_t *handled, char *error,
@@ -33,14 +60,18 @@ static bool start(struct session *session, const struct config *config, const si
   session->console.hart = &session->machine.hart;
   if (!runner_init(&session->runner, &session->machine, config, &session->console, &session->input,
                    session->notify_fd) ||
+      !open_stats(session, config, error, size) ||
       !input_init(&session->input, &session->machine, config, error, size))
     return false;
+  session->files_confined =
+      confine_files(&(struct confine_paths){config->control, config->disk, getenv("LINUXSQL_JIT_DUMP")});
   struct machine_hooks hooks = runner_hooks(&session->runner, &session->console, &session->input);
   struct machine_lost lost = {runner_lost, runner_loaded, &session->runner};
   if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
   session->console.telemetry = session->machine.telemetry;
   report(&session->runner);
-  if (control_start(&session->control, &session->runner, session->notify_fd, handled, error, size))
+  if (control_start(&session->control, &session->runner, session->notify_fd, handled, error, size) &&
+      lock_in(session, config, error, size))
     return true;
   control_stop(&session->control);
   return false;
@@ -62,7 +93,10 @@ static int run_machine(struct session *session, const struct config *config) {
   bool quiet = status == END_OK && config->console == CONSOLE_STDIO;
   if (!quiet) fprintf(stderr, "linuxsql-vm: %s\n", runner->end_reason);
   machine_close(&session->machine, runner->end_reason, runner->stay_stopped);
-  if (config->stats && !report_stats(runner, config->stats, error, sizeof error)) status = complain(error);
+  if (session->stats && !report_stats(runner, session->stats)) {
+    snprintf(error, sizeof error, "stats file \"%s\": %s", config->stats, strerror(errno));
+    status = complain(error);
+  }
   control_stop(&session->control);
   machine_destroy(&session->machine);
   input_destroy(&session->input);

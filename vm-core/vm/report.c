@@ -1,8 +1,6 @@
 #include "vm/report.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gen/telemetry.h"
@@ -109,26 +107,19 @@ void report(struct runner *runner) {
   report_hart(runner);
 }
 
-bool report_stats(const struct runner *runner, const char *path, char *error, size_t error_size) {
+bool report_stats(const struct runner *runner, FILE *out) {
   const struct machine *machine = runner->machine;
   struct engine_counters counters = runner_counters(runner);
   char hash[65];
   machine_hash(machine, hash);
-  FILE *out = fopen(path, "we");
-  bool good = out != NULL;
-  if (good) {
-    double seconds = (double)runner_host_ns(runner) / 1e9;
-    fprintf(out,
-            "{\"instret\": %" PRIu64 ", \"idle_ns\": %" PRIu64 ", \"interp_insns\": %" PRIu64
-            ", \"jit_insns\": %" PRIu64
-            ",\n \"host_seconds\": %.6f, \"mips\": %.2f, \"first_user_instret\": %" PRIu64
-            ", \"first_user_seconds\": %.6f,\n \"stop_reason\": \"%s\", \"state_sha256\": \"%s\"}\n",
-            hart_instret(&machine->hart), machine->hart.idle_ns, counters.interp_insns, counters.jit_insns,
-            seconds, seconds > 0 ? (double)runner_insns(runner) / seconds / 1e6 : 0,
-            runner->first_user_instret, runner->first_user_seconds, stop_reason_name(runner->last_stop),
-            hash);
-    good = fclose(out) == 0;
-  }
-  if (!good) snprintf(error, error_size, "stats file \"%s\": %s", path, strerror(errno));
-  return good;
+  double seconds = (double)runner_host_ns(runner) / 1e9;
+  fprintf(out,
+          "{\"instret\": %" PRIu64 ", \"idle_ns\": %" PRIu64 ", \"interp_insns\": %" PRIu64
+          ", \"jit_insns\": %" PRIu64
+          ",\n \"host_seconds\": %.6f, \"mips\": %.2f, \"first_user_instret\": %" PRIu64
+          ", \"first_user_seconds\": %.6f,\n \"stop_reason\": \"%s\", \"state_sha256\": \"%s\"}\n",
+          hart_instret(&machine->hart), machine->hart.idle_ns, counters.interp_insns, counters.jit_insns,
+          seconds, seconds > 0 ? (double)runner_insns(runner) / seconds / 1e6 : 0, runner->first_user_instret,
+          runner->first_user_seconds, stop_reason_name(runner->last_stop), hash);
+  return fclose(out) == 0;
 }

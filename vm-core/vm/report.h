@@ -2,12 +2,14 @@
 #ifndef VM_REPORT_H
 #define VM_REPORT_H
 
+#include <stdio.h>
+
 #include "vm/runner.h"
 
 /* Called at input epochs, before the hart idles, and at every stop. */
 void report(struct runner *runner);
 
-/* The --stats file. false with one line in `error`. */
-bool report_stats(const struct runner *runner, const char *path, char *error, size_t error_size);
+/* Write what --stats asks for and close the file. false with errno. */
+bool report_stats(const struct runner *runner, FILE *out);
 
 #endif
