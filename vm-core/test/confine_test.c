@@ -278,14 +278,20 @@ static void test_whole(struct rig *t) {
   CHECK(t, code == 0 || absent, "file rules: %d", code);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
 int main(void) {
   struct rig t = {0};
-#ifdef __SANITIZE_ADDRESS__
-  CHECK(&t, confine(&nothing) == CONFINE_ABSENT, "a build with sanitizers is not confined");
-#else
+  if (SANITIZED) {
+    CHECK(&t, confine(&nothing) == CONFINE_ABSENT, "a build with sanitizers is not confined");
+    return rig_finish(&t);
+  }
   test_refused(&t);
   test_allowed(&t);
   test_whole(&t);
-#endif
   return rig_finish(&t);
 }
