@@ -56,6 +56,7 @@ struct client {
   const char *who; /* "introspect", "linuxsql-vm": for messages */
   pgsocket socket; /* PGINVALID_SOCKET when closed */
   bool reserved;   /* counted by AcquireExternalFD */
+  bool lasting;    /* of client_open, but kept until the whole transaction ends */
   WaitEventSet *waits;
   bool waits_for_write;
   uint64_t incarnation; /* differs after every (re)connection */
@@ -120,8 +121,8 @@ extern struct answer client_call(struct client *client, uint8_t type, const char
 /* Raises an ERROR frame, after giving it back. */
 _Noreturn extern void client_raise(struct client *client, struct frame *frame);
 
-/* At the end of a transaction: closes connections of client_open that are left. */
-extern void client_end_of_transaction(void);
+/* At the end of a transaction, or of a subtransaction: closes connections of client_open that are left. */
+extern void client_end_of_transaction(bool whole);
 
 /* Reads what is there; true when the request has a frame or is lost. Does not wait. */
 extern bool client_poll(struct request *request);

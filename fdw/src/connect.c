@@ -52,10 +52,14 @@ void client_discard(struct client *client) {
   MemoryContextDelete(client->context);
 }
 
-void client_end_of_transaction(void) {
+void client_end_of_transaction(bool whole) {
   dlist_mutable_iter iter;
 
-  dlist_foreach_modify(iter, &passing) client_discard(dlist_container(struct client, node, iter.cur));
+  dlist_foreach_modify(iter, &passing) {
+    struct client *client = dlist_container(struct client, node, iter.cur);
+
+    if (whole || !client->lasting) client_discard(client);
+  }
 }
 
 /* Sleeps a little on the latch, interruptible. */

@@ -8,6 +8,7 @@
 #include "src/compat.h"
 #include "src/control.h"
 #include "src/option.h"
+#include "src/transaction.h"
 
 /* Naming a process takes some hundred instructions; this many turns are for one that never comes to it. */
 enum { NAMING_INSNS = 64, NAMING_TURNS = 64 };
@@ -54,10 +55,10 @@ static Datum state_function(FunctionCallInfo fcinfo, uint8_t type, bool missing_
   struct machine_status status;
 
   InitMaterializedSRF(fcinfo, 0);
-  client = control_connect(machine, missing_ok);
+  client = type == FRAME_TYPE_VM_STATUS ? control_connect(machine, missing_ok) : transaction_connect(machine);
   if (client == NULL) return (Datum)0;
   status = control_state(client, type, NULL, 0);
-  client_discard(client);
+  transaction_release(client);
   put_status(fcinfo, &status);
   return (Datum)0;
 }
@@ -85,9 +86,9 @@ Datum linuxsql_vm_console_write(PG_FUNCTION_ARGS) {
   wire_put_text(&payload, VARDATA_ANY(input), length);
   if (payload.len > WIRE_MAX_FRAME_BYTES)
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("console input is longer than 1 MiB")));
-  client = control_connect(machine, false);
+  client = transaction_connect(machine);
   (void)client_call(client, FRAME_TYPE_VM_CONSOLE_WRITE, payload.data, (size_t)payload.len, FRAME_TYPE_DONE);
-  client_discard(client);
+  transaction_release(client);
   PG_RETURN_INT32(payload.len - 4);
 }
 
@@ -176,12 +177,12 @@ Datum linuxsql_vm_step_until(PG_FUNCTION_ARGS) {
   machine = option_resolve_machine(optional_text(fcinfo, 2));
   InitMaterializedSRF(fcinfo, 0);
   control_refuse_held(machine);
-  client = control_connect(machine, false);
+  client = transaction_connect(machine);
   resolved = control_resolve(machine, condition, &met);
   result = met ? no_step(client, condition) : step(client, resolved, budget);
   if (!met && result.condition_met && strncmp(condition, "proc:", strlen("proc:")) == 0)
     until_named(client, machine, condition, budget, &result);
-  client_discard(client);
+  transaction_release(client);
   if (result.condition_met) result.stopped_by = word_of(condition, resolved, result.stopped_by);
   nulls[7] = !(result.host_seconds > 0);
   {

@@ -13,6 +13,7 @@
 #include "src/option.h"
 #include "src/plan.h"
 #include "src/scan_node.h"
+#include "src/transaction.h"
 #include "src/view.h"
 #include "src/worker.h"
 
@@ -24,12 +25,15 @@ PG_MODULE_MAGIC;
 
 static void transaction_ends(XactEvent event, void *argument) {
   switch (event) {
+  case XACT_EVENT_PRE_COMMIT: transaction_before_commit(); break;
+  case XACT_EVENT_PRE_PREPARE: transaction_before_prepare(); break;
   case XACT_EVENT_COMMIT:
   case XACT_EVENT_ABORT:
   case XACT_EVENT_PREPARE:
     view_end_of_transaction();
     worker_end_of_transaction(event == XACT_EVENT_COMMIT);
-    client_end_of_transaction();
+    transaction_forget();
+    client_end_of_transaction(true);
     catalog_end_of_transaction();
     break;
   default: break;
@@ -39,7 +43,7 @@ static void transaction_ends(XactEvent event, void *argument) {
 /* A control function that was interrupted under an exception handler: its peer must notice now. */
 static void subtransaction_ends(SubXactEvent event, SubTransactionId own, SubTransactionId parent,
                                 void *argument) {
-  if (event == SUBXACT_EVENT_ABORT_SUB) client_end_of_transaction();
+  if (event == SUBXACT_EVENT_ABORT_SUB) client_end_of_transaction(false);
 }
 
 extern PGDLLEXPORT void _PG_init(void);

@@ -23,6 +23,7 @@ char *option_database;
 char *option_vm_path;
 char *option_introspect_command;
 char *option_conninfo;
+bool option_transactional = true;
 int option_connect_timeout;
 int option_start_timeout;
 
@@ -67,6 +68,9 @@ void option_define_settings(void) {
   for (size_t i = 0; i < lengthof(settings); i++)
     DefineCustomStringVariable(settings[i].name, settings[i].doc, NULL, settings[i].variable,
                                settings[i].initial, settings[i].context, 0, settings[i].check, NULL, NULL);
+  DefineCustomBoolVariable("linuxsql.transactional",
+                           "In a transaction block, a rollback undoes what was done to a machine.", NULL,
+                           &option_transactional, true, PGC_USERSET, 0, NULL, NULL, NULL);
   DefineCustomIntVariable("linuxsql.connect_timeout", "Longest wait for the service to accept and greet.",
                           NULL, &option_connect_timeout, 5000, 1, 600000, PGC_USERSET, GUC_UNIT_MS, NULL,
                           NULL, NULL);

@@ -11,6 +11,7 @@ extern char *option_database;           /* database the supervisor serves */
 extern char *option_vm_path;            /* program linuxsql-vm; empty: machines are not started */
 extern char *option_introspect_command; /* shell words that start introspect; empty: not supervised */
 extern char *option_conninfo;           /* how daemons reach this server; empty: its own Unix socket */
+extern bool option_transactional;       /* transaction blocks undo changes of machines */
 extern int option_connect_timeout;      /* ms */
 extern int option_start_timeout;        /* ms */
 

@@ -35,6 +35,27 @@ Datum linuxsql_vm_current(PG_FUNCTION_ARGS) {
   PG_RETURN_TEXT_P(cstring_to_text(machine_argument(fcinfo, 0)));
 }
 
+/* The daemon would find out only after it has sealed the disk. */
+static void refuse_taken_name(const char *machine, const char *name) {
+  Oid types[] = {TEXTOID, TEXTOID};
+  Datum values[] = {CStringGetTextDatum(machine), CStringGetTextDatum(name)};
+  bool taken = false;
+
+  SPI_connect();
+  if (SPI_execute("select where pg_catalog.to_regclass('linuxsql.checkpoint') is not null", true, 1) ==
+          SPI_OK_SELECT &&
+      SPI_processed == 1)
+    taken =
+        SPI_execute_with_args("select from linuxsql.checkpoint c join linuxsql.machine m on m.id = c.machine "
+                              "where m.name = $1 and c.name = $2",
+                              2, types, values, NULL, true, 1) == SPI_OK_SELECT &&
+        SPI_processed == 1;
+  SPI_finish();
+  if (taken)
+    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("checkpoint \"%s\" already exists", name),
+                    errhint("Choose another name, or delete it with vm_checkpoint_delete.")));
+}
+
 PG_FUNCTION_INFO_V1(linuxsql_vm_checkpoint);
 Datum linuxsql_vm_checkpoint(PG_FUNCTION_ARGS) {
   char *name = name_argument(fcinfo), *machine = machine_argument(fcinfo, 1);
@@ -49,6 +70,7 @@ Datum linuxsql_vm_checkpoint(PG_FUNCTION_ARGS) {
   bool nulls[6] = {false};
 
   refuse_in_block("vm_checkpoint");
+  refuse_taken_name(machine, name);
   InitMaterializedSRF(fcinfo, 0);
   client = control_connect(machine, false);
   initStringInfo(&payload);

@@ -25,6 +25,7 @@ void client_close(struct control *control, struct client *client) {
         pending->kind == PENDING_STEP && runner_steps_done(control->runner, &ignored) == pending->serial;
     if (running) runner_cancel_step(control->runner);
   }
+  transaction_leave(control, client);
   if (control->work_client == client - control->clients) {
     control->work_client = -1;
     work_abandon(control->runner);
@@ -161,6 +162,7 @@ static bool settled(struct control *control, struct client *client, struct pendi
     return true;
   }
   case PENDING_STEP_START: step_begin(control, client, pending); return false;
+  case PENDING_WORK: return work_begin(control, client, pending);
   case PENDING_PAUSE:
   case PENDING_STOP:
     if (!runner_parked(control->runner)) return false;
@@ -172,7 +174,8 @@ static bool settled(struct control *control, struct client *client, struct pendi
 
 bool client_settle(struct control *control, struct client *client) {
   bool handled = false;
-  while (client_wants_input(client) && take_frame(control, client)) handled = true;
+  while (!transaction_settling(control) && client_wants_input(client) && take_frame(control, client))
+    handled = true;
   for (unsigned i = 0; i < PENDING_MAX; i++)
     if (settled(control, client, &client->pending[i])) client->pending[i].kind = PENDING_NONE;
   if (client->attached) stream_console(control, client);

@@ -13,8 +13,16 @@ enum {
   CLIENT_OUT_HIGH = 256 << 10, /* bytes unsent: no more requests are read, no console output added */
 };
 
-/* PENDING_STEP_START: the step before it was cancelled and has not ended yet. */
-enum pending_kind { PENDING_NONE, PENDING_PAUSE, PENDING_STOP, PENDING_STEP, PENDING_STEP_START };
+/* PENDING_STEP_START: the step before it was cancelled and has not ended yet. PENDING_WORK: some other work
+ * on the whole state (vm/work.h) is under way. */
+enum pending_kind {
+  PENDING_NONE,
+  PENDING_PAUSE,
+  PENDING_STOP,
+  PENDING_STEP,
+  PENDING_STEP_START,
+  PENDING_WORK
+};
 
 struct pending {
   enum pending_kind kind;
@@ -22,6 +30,8 @@ struct pending {
   uint64_t serial; /* of a step: steps finished when it was begun */
   uint64_t max_insns;
   struct step step;
+  unsigned work;  /* enum work_kind */
+  char name[128]; /* of a checkpoint */
 };
 
 struct client {
@@ -64,6 +74,19 @@ void request_hello(struct control *control, struct client *client, struct reques
 void request_checkpoint(struct control *control, struct client *client, struct request *request);
 void request_restore(struct control *control, struct client *client, struct request *request);
 void request_hash(struct control *control, struct client *client, struct request *request);
+void request_begin(struct control *control, struct client *client, struct request *request);
+void request_commit(struct control *control, struct client *client, struct request *request);
+void request_rollback(struct control *control, struct client *client, struct request *request);
+/* Begin the work that waits in `pending`, if there is no other. */
+bool work_begin(struct control *control, struct client *client, const struct pending *pending);
+/* Go on with the transaction, as far as the hart lets it. */
+void transaction_step(struct control *control);
+/* The client is gone; a transaction of its is rolled back. */
+void transaction_leave(struct control *control, struct client *client);
+/* Whether the machine is between two states, and nobody may ask anything. */
+bool transaction_settling(const struct control *control);
+/* Whether another client's transaction forbids this client to change the machine; answered then. */
+bool transaction_refuses(struct control *control, struct client *client, const struct request *request);
 /* The client's request for work on the whole state, if it is this one, was cancelled; false: it is not. */
 bool request_cancel_work(struct control *control, struct client *client, uint64_t request);
 
@@ -74,6 +97,8 @@ void answer_protocol_error(struct client *client, uint64_t request, const char *
 void answer_done(struct client *client, uint64_t request);
 void answer_state(struct control *control, struct client *client, uint64_t request);
 void answer_step(struct control *control, struct client *client, const struct pending *step);
+/* Remember what the request waits for. NULL: too many wait already, and that was answered. */
+struct pending *wait_for(struct client *client, const struct request *request, enum pending_kind kind);
 void answer_views(struct control *control);
 void answer_work(struct control *control);
 /* Begin the step that waits in `pending`, now or later; answers when it cannot be. */

@@ -116,6 +116,7 @@ static void serve_clients(struct control *control, const struct poll_set *set) {
   }
   answer_views(control);
   answer_work(control);
+  transaction_step(control);
   for (unsigned i = 0; i < CLIENTS_MAX; i++)
     if (control->clients[i].fd >= 0) exchange(control, &control->clients[i]);
 }
@@ -174,6 +175,7 @@ bool control_start(struct control *control, struct runner *runner, int notify_fd
   control->notify_fd = notify_fd;
   control->listener.fd = -1;
   control->work_client = -1;
+  control->transaction_client = -1;
   for (unsigned i = 0; i < CLIENTS_MAX; i++) control->clients[i].fd = -1;
   views_init(&control->views, runner, config->view_timeout);
   control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

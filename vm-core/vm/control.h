@@ -12,6 +12,15 @@
 #include "vm/terminal.h"
 #include "vm/view.h"
 
+/* Of the transaction that a client has open (vm/transaction.h). */
+enum transaction_phase {
+  TRANSACTION_NONE,
+  TRANSACTION_BEGINNING,
+  TRANSACTION_OPEN,
+  TRANSACTION_COMMITTING,
+  TRANSACTION_ROLLING_BACK
+};
+
 struct control {
   struct runner *runner;
   struct machine *machine;
@@ -30,6 +39,12 @@ struct control {
   /* Who waits for work on the whole state (vm/work.h); -1: nobody. */
   int work_client;
   uint64_t work_request;
+  /* Whose changes can be undone; -1: nobody's. What it wants next when the work slot is free. While ending,
+   * no request of anybody is read. */
+  int transaction_client;
+  enum transaction_phase transaction;
+  uint64_t transaction_request; /* to answer */
+  bool transaction_working;     /* the hart has been asked for what the phase says */
   struct terminal terminal;
 };
 

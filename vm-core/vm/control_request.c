@@ -117,9 +117,7 @@ void request_hello(struct control *control, struct client *client, struct reques
   frame_end(&client->out, frame);
 }
 
-/* Remember what the request waits for. NULL: too many wait already, and that was answered. */
-static struct pending *wait_for(struct client *client, const struct request *request,
-                                enum pending_kind kind) {
+struct pending *wait_for(struct client *client, const struct request *request, enum pending_kind kind) {
   for (unsigned i = 0; i < PENDING_MAX; i++) {
     struct pending *pending = &client->pending[i];
     if (pending->kind != PENDING_NONE) continue;
@@ -324,10 +322,13 @@ void request_handle(struct control *control, struct client *client, struct reque
       [FRAME_TYPE_VM_CHECKPOINT] = {request_checkpoint, false},
       [FRAME_TYPE_VM_RESTORE] = {request_restore, false},
       [FRAME_TYPE_VM_HASH] = {request_hash, true},
+      [FRAME_TYPE_VM_BEGIN] = {request_begin, true},
+      [FRAME_TYPE_VM_COMMIT] = {request_commit, true},
+      [FRAME_TYPE_VM_ROLLBACK] = {request_rollback, true},
   };
   bool known = request->type < sizeof handlers / sizeof *handlers && handlers[request->type].handle;
   if (!known || (handlers[request->type].empty && request->payload.left))
     answer_protocol_error(client, request->id, known ? "this request has no payload" : "unknown request");
-  else
+  else if (!transaction_refuses(control, client, request))
     handlers[request->type].handle(control, client, request);
 }

@@ -1,19 +1,24 @@
-/* Requests about the machine's whole state; one at a time for all clients. */
+/* Requests about the machine's whole state; one at a time for all clients, the others wait. */
 #include <string.h>
 
 #include "gen/wire.h"
 #include "vm/control.h"
 
+bool work_begin(struct control *control, struct client *client, const struct pending *pending) {
+  if (control->work_client >= 0 || !work_want(control->runner, (enum work_kind)pending->work, pending->name))
+    return false;
+  control->work_client = (int)(client - control->clients);
+  control->work_request = pending->request;
+  return true;
+}
+
 static void want(struct control *control, struct client *client, const struct request *request,
                  enum work_kind kind, const char *name) {
-  if (control->work_client >= 0 || !work_want(control->runner, kind, name)) {
-    answer_error(client, request->id, "55006",
-                 "another checkpoint, restore or hash of this machine is under way",
-                 "Wait until it has ended.");
-    return;
-  }
-  control->work_client = (int)(client - control->clients);
-  control->work_request = request->id;
+  struct pending *pending = wait_for(client, request, PENDING_WORK);
+  if (!pending) return;
+  pending->work = kind;
+  memcpy(pending->name, name, strlen(name) + 1);
+  if (work_begin(control, client, pending)) pending->kind = PENDING_NONE;
 }
 
 static void want_named(struct control *control, struct client *client, struct request *request,

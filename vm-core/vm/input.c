@@ -78,6 +78,24 @@ size_t input_put(struct input *input, const void *bytes, size_t size) {
 
 size_t input_room(struct input *input) { return INPUT_QUEUE_BYTES - atomic_load(&input->waiting); }
 
+uint8_t *input_copy(struct input *input, size_t *size) {
+  pthread_mutex_lock(&input->lock);
+  uint8_t *bytes = malloc(input->count + 1);
+  *size = bytes ? input->count : 0;
+  for (size_t i = 0; i < *size; i++) bytes[i] = input->queue[(input->head + i) % INPUT_QUEUE_BYTES];
+  pthread_mutex_unlock(&input->lock);
+  return bytes;
+}
+
+void input_replace(struct input *input, const uint8_t *bytes, size_t size) {
+  pthread_mutex_lock(&input->lock);
+  memcpy(input->queue, bytes, size);
+  input->head = 0;
+  input->count = size;
+  atomic_store(&input->waiting, size);
+  pthread_mutex_unlock(&input->lock);
+}
+
 static bool to_virtio(const struct input *input) {
   return input->machine->config->console_input == INPUT_VIRTIO;
 }

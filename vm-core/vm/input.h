@@ -44,6 +44,10 @@ void input_destroy(struct input *input);
 size_t input_put(struct input *input, const void *bytes, size_t size);
 size_t input_room(struct input *input);
 
+/* A copy of the bytes the guest has not taken yet; and that in place of what is there now. Hart thread. */
+uint8_t *input_copy(struct input *input, size_t *size);
+void input_replace(struct input *input, const uint8_t *bytes, size_t size);
+
 /* True when input_take would give the guest something. Hart thread. */
 bool input_ready(const struct input *input);
 /* Give the guest what it has room for. Hart thread, hart between two instructions. */

@@ -28,6 +28,16 @@ struct step_result {
   double host_seconds;
 };
 
+/* What a transaction (vm/transaction.h) will put back. Hart thread. */
+struct transaction {
+  bool open;
+  struct blob state;
+  uint8_t *typed; /* input the guest had not taken */
+  size_t typed_bytes;
+  uint64_t generation, base_layer;
+  enum run_mode mode;
+};
+
 struct runner {
   struct machine *machine;
   const struct config *config;
@@ -63,6 +73,7 @@ struct runner {
   bool view_waiting; /* a wanted view waits for a quiescent point since view_since */
   uint64_t view_since;
   uint64_t step_executed, step_host_start_ns;
+  struct transaction transaction;
   uint64_t automatic_at; /* instret of the last automatic checkpoint */
   uint64_t first_user_instret;
   double first_user_seconds; /* host, of the first boot */

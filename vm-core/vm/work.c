@@ -10,6 +10,7 @@
 #include "vm/report.h"
 #include "vm/runner.h"
 #include "vm/state.h"
+#include "vm/transaction.h"
 
 static void fail(struct work *work, const char *sqlstate, const char *message) {
   work->good = false;
@@ -135,13 +136,25 @@ static void restore(struct runner *runner, struct work *work) {
   if (broken) runner_quit(runner, "going on from a checkpoint failed half-way", false);
 }
 
+static void perform(struct runner *runner, struct work *work) {
+  switch (work->kind) {
+  case WORK_RESTORE: restore(runner, work); break;
+  case WORK_BEGIN: work->good = transaction_begin(runner, &work->error); break;
+  case WORK_COMMIT: work->good = transaction_commit(runner, &work->error); break;
+  case WORK_ROLLBACK:
+    work->good = transaction_rollback(runner, &work->error);
+    if (!work->good) runner_quit(runner, "a transaction could not be rolled back", false);
+    break;
+  default:
+    machine_hash(runner->machine, work->hash);
+    work->good = true;
+    break;
+  }
+}
+
 static void other(struct runner *runner, struct work *work) {
   uint64_t start = host_now_ns();
-  if (work->kind == WORK_RESTORE)
-    restore(runner, work);
-  else
-    machine_hash(runner->machine, work->hash);
-  if (work->kind == WORK_HASH) work->good = true;
+  perform(runner, work);
   work->instret = hart_instret(&runner->machine->hart);
   work->time_ns = hart_time_ns(&runner->machine->hart);
   work->host_ns = work->pause_ns = host_now_ns() - start;
@@ -157,7 +170,7 @@ void work_take(struct runner *runner) {
   if (work->phase != WORK_WANTED) return;
   pthread_mutex_unlock(&runner->lock);
   console_flush(runner->console);
-  if (!runner->machine->db && work->kind != WORK_HASH) {
+  if (!runner->machine->db && (work->kind == WORK_CHECKPOINT || work->kind == WORK_RESTORE)) {
     fail(work, "55000", "a machine that does not come from a database has no checkpoints");
     work->phase = WORK_DONE;
     runner_notify(runner);
@@ -181,7 +194,9 @@ uint64_t work_next_stop(const struct runner *runner) {
 void work_automatic(struct runner *runner) {
   struct work *work = &runner->work;
   uint64_t n = every(runner), now = hart_instret(&runner->machine->hart);
-  if (!n || now == 0 || now % n || work->phase != WORK_IDLE || now == runner->automatic_at) return;
+  if (!n || runner->transaction.open || now == 0 || now % n || work->phase != WORK_IDLE ||
+      now == runner->automatic_at)
+    return;
   runner->automatic_at = now;
   work->phase = WORK_WRITING;
   work->owned = false;
@@ -203,7 +218,8 @@ bool work_want(struct runner *runner, enum work_kind kind, const char *name) {
     work->phase = WORK_WANTED;
     work->owned = true;
     snprintf(work->name, sizeof work->name, "%s", name);
-    if (kind == WORK_RESTORE && runner->step_open) runner->step_cancelled = true;
+    bool replaces = kind == WORK_RESTORE || kind == WORK_ROLLBACK;
+    if (replaces && runner->step_open) runner->step_cancelled = true;
     if (kind == WORK_RESTORE && runner->mode == MODE_RUNNING) runner->mode = MODE_PAUSED;
     hart_request_attention(&runner->machine->hart);
     pthread_cond_broadcast(&runner->wake);

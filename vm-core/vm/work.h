@@ -8,7 +8,7 @@
 
 struct runner;
 
-enum work_kind { WORK_CHECKPOINT, WORK_RESTORE, WORK_HASH };
+enum work_kind { WORK_CHECKPOINT, WORK_RESTORE, WORK_HASH, WORK_BEGIN, WORK_COMMIT, WORK_ROLLBACK };
 enum work_phase { WORK_IDLE, WORK_WANTED, WORK_WRITING, WORK_DONE };
 
 struct work {
