@@ -93,6 +93,8 @@ struct hart {
   uint32_t pending;          /* see above */
   uint64_t f[32];            /* singles are NaN-boxed */
   uint64_t pc;               /* valid between blocks */
+  uint64_t host_kept[32];    /* of the JIT: host registers while it calls a helper */
+  uint64_t host_kept_f[32];
 
   uint64_t budget_end; /* instret when budget and pending are zero */
   uint64_t idle_ns;    /* virtual time that passed in WFI */

@@ -56,7 +56,7 @@ static inline const struct block *op_raise(struct hart *hart, const struct op *o
 
 /* The block at virtual address pc when the code TLB and its page know it; else NULL with hart->pc set. */
 static inline const struct block *block_at(struct hart *hart, uint64_t pc) {
-  const struct tlb_code_entry *entry = &hart->tlb_exec->code[tlb_index(pc)];
+  const struct tlb_code_entry *entry = &hart->tlb_exec->code[tlb_code_index(pc)];
   if (likely(entry->tag == (pc & PAGE_MASK))) {
     const struct block *block = entry->page->slot[(pc & 0xfff) >> 1];
     if (likely(block)) {

@@ -102,6 +102,7 @@ static void unlink_entry(void *opaque, const struct code_region *region, const s
   struct jit *jit = opaque;
   struct code_page *page = region->page;
   jit->counters.evictions++;
+  tlb_drop_jumps(jit->hart);
   for (unsigned i = 0; i < region->entry_count; i++) {
     unsigned slot = region->entry[i] >> 1;
     if (page->native == jit->no_native || !code_in_segment(&jit->cache, segment, page->native[slot]))

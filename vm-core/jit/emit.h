@@ -42,6 +42,10 @@ struct jit_stubs {
   sljit_uw pc;   /* R0: virtual address to go on at */
   sljit_uw side; /* R0: op to go on with */
   sljit_uw null; /* everything is in `hart`: look around */
+  sljit_uw find; /* R0: virtual address no jump is known for; like pc, but machine code is looked for */
+  /* Called by machine code, R0: virtual address of an access, R1: its size, negated for a store. R1 becomes 0
+   * when the probe would miss again; the one for regions with f registers in host registers is [1]. */
+  sljit_uw refill[2];
 };
 
 struct jit {
@@ -62,6 +66,7 @@ struct operand {
 
 enum cold_kind {
   COLD_BUDGET, /* the budget does not cover the way to the next check */
+  COLD_ACCESS, /* level 1 has no entry: refill and `retry`, or else COLD_OP */
   COLD_OP,     /* the op function does what the inline code could not; then resume
                 */
 };
@@ -69,7 +74,8 @@ enum cold_kind {
 struct cold {
   enum cold_kind kind;
   struct sljit_jump *from, *also; /* also: NULL or another way here */
-  struct sljit_label *resume;
+  struct sljit_label *resume, *retry;
+  sljit_sw access; /* for jit_stubs.refill */
   const struct op *side;
   const struct region_node *node;
 };
@@ -153,6 +159,9 @@ bool lower_jump(struct emitter *e, const struct region_insn *at);
  * jump; it ends at resume_here. */
 void cold_op(struct emitter *e, struct sljit_jump *from, struct sljit_jump *also, const struct op *side);
 void resume_here(struct emitter *e);
+/* The same for an access whose probe, begun at `retry` with the address in R0, missed. */
+void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *also,
+                 struct sljit_label *retry, sljit_sw access, const struct op *side);
 
 /* jit/probe.c: where the present load or store (rs1 + imm, `size` bytes) is in
  * host memory; uses R0 and R1. `also`: NULL or another reason to take the slow
@@ -180,6 +189,8 @@ void cold_code(struct emitter *e);
 const struct op *side_op(struct emitter *e, const struct region_insn *at);
 
 /* jit/runtime.c */
+const void *jit_find(struct hart *hart, uint64_t va);
+sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access);
 extern const struct op jit_go_op;
 extern const struct block jit_continue;
 const struct block *jit_op_return(struct hart *hart, const struct op *op);

@@ -13,28 +13,51 @@ void exit_to_interpreter(struct emitter *e, unsigned offset) {
   jump_fixed(e, e->jit->stubs.miss);
 }
 
-/* R0: virtual address. The code TLB knows its page, the page where its machine
- * code is. In the last page of all, an address differs from the tag of an empty
- * entry in its low bits only; bit 0 is among them, and rotated it is too large. */
+/* R1 = the jump entry R0 would have, less tlb_set.jumps; a jump that is taken unless it is there. */
+static struct sljit_jump *compare_jump(struct emitter *e) {
+  enum { JUMPS = offsetof(struct tlb_set, jumps) };
+  struct sljit_compiler *c = e->c;
+#if HOST_X86
+  /* mov edx, eax; and edx, mask; cmp rax, [rsi + rdx * 8 + JUMPS] */
+  uint8_t code[2 + 6 + 8] = {0x89, 0xc2, 0x81, 0xe2, 0, 0, 0, 0, 0x48, 0x3b, 0x84, 0xd6};
+  const int32_t mask = (TLB_JUMPS_SIZE - 1) << 1, displacement = JUMPS;
+  memcpy(code + 4, &mask, 4);
+  memcpy(code + 12, &displacement, 4);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, HART(tlb_exec));
+  sljit_emit_op_custom(c, code, 2);
+  sljit_emit_op_custom(c, code + 2, 6);
+  sljit_emit_op_custom(c, code + 8, 8);
+  sljit_set_current_flags(c, SLJIT_SET_Z | SLJIT_CURRENT_FLAGS_SUB | SLJIT_CURRENT_FLAGS_COMPARE);
+  return sljit_emit_jump(c, SLJIT_NOT_EQUAL);
+#else
+  sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, (TLB_JUMPS_SIZE - 1) << 1);
+  sljit_emit_op2(c, SLJIT_SHL, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, 3);
+  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_exec));
+  return sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), JUMPS);
+#endif
+}
+
+/* Jump to what compare_jump found. */
+static void follow_jump(struct emitter *e) {
+  enum { NATIVE = offsetof(struct tlb_set, jumps) + offsetof(struct tlb_jump, native) };
+#if HOST_X86
+  uint8_t code[7] = {0xff, 0xa4, 0xd6}; /* jmp [rsi + rdx * 8 + NATIVE] */
+  const int32_t displacement = NATIVE;
+  memcpy(code + 3, &displacement, 4);
+  sljit_emit_op_custom(e->c, code, sizeof code);
+#else
+  sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_MEM1(SLJIT_R1), NATIVE);
+#endif
+}
+
+/* R0: virtual address, bit 0 clear. */
 void exit_to_address(struct emitter *e) {
-  enum { CODE = offsetof(struct tlb_set, code), PAGE = CODE + offsetof(struct tlb_code_entry, page) };
   struct sljit_compiler *c = e->c;
   registers_store(e, false);
-  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, PAGE_SHIFT - 4);
-  sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, (TLB_SIZE - 1) << 4);
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_exec));
-  sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
-  sljit_emit_op2(c, SLJIT_ROTR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, 1);
-  struct sljit_jump *other = sljit_emit_cmp(c, SLJIT_GREATER_EQUAL, SLJIT_R0, 0, SLJIT_IMM, PAGE_SIZE / 2);
-  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_R0, 0);
-  sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_MEM1(SLJIT_R1), CODE);
-  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), PAGE);
-  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1), offsetof(struct code_page, native));
-  sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM2(SLJIT_R1, SLJIT_R0), 2);
-  sljit_set_label(other, sljit_emit_label(c));
-  sljit_emit_op2(c, SLJIT_ROTL, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, 1);
-  sljit_emit_op2(c, SLJIT_XOR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), CODE);
-  jump_fixed(e, e->jit->stubs.pc);
+  sljit_set_target(compare_jump(e), e->jit->stubs.find);
+  sljit_emit_op2(c, SLJIT_AND, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, -PAGE_SIZE);
+  sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_R0, 0);
+  follow_jump(e);
 }
 
 /* A static target: inside the region, elsewhere in the page, or in another
@@ -96,6 +119,15 @@ void cold_op(struct emitter *e, struct sljit_jump *from, struct sljit_jump *also
   e->cold[e->cold_count++] = (struct cold){.kind = COLD_OP, .from = from, .also = also, .side = side};
 }
 
+void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *also,
+                 struct sljit_label *retry, sljit_sw access, const struct op *side) {
+  cold_op(e, miss, also, side);
+  struct cold *cold = &e->cold[e->cold_count - 1];
+  cold->kind = COLD_ACCESS;
+  cold->retry = retry;
+  cold->access = access;
+}
+
 void resume_here(struct emitter *e) {
   e->cold[e->cold_count - 1].resume = sljit_emit_label(e->c);
   e->cached = -1;
@@ -103,9 +135,13 @@ void resume_here(struct emitter *e) {
 
 static void cold_piece(struct emitter *e, struct cold *cold) {
   struct sljit_compiler *c = e->c;
-  struct sljit_label *label = sljit_emit_label(c);
-  sljit_set_label(cold->from, label);
-  if (cold->also) sljit_set_label(cold->also, label);
+  here(e, cold->from);
+  if (cold->kind == COLD_ACCESS) {
+    sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_IMM, cold->access);
+    sljit_set_target(sljit_emit_jump(c, SLJIT_FAST_CALL), e->jit->stubs.refill[e->uses_f]);
+    sljit_set_label(sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R1, 0, SLJIT_IMM, 0), cold->retry);
+  }
+  if (cold->also) here(e, cold->also);
   if (cold->kind == COLD_BUDGET) {
     registers_store(e, false);
     exit_to_interpreter(e, cold->node->offset);

@@ -42,6 +42,7 @@ void slow_jump(struct emitter *e, struct sljit_jump *jump) {
 static struct operand single(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
                              struct sljit_jump *also) {
   unsigned set = set_of(write);
+  struct sljit_label *retry = e->fast ? NULL : sljit_emit_label(e->c);
   e->cached = -1;
   add(e, reg(SLJIT_R0), guest(e, at->insn.rs1), at->insn.imm);
   find_entry(e);
@@ -50,7 +51,7 @@ static struct operand single(struct emitter *e, const struct region_insn *at, bo
     slow_jump(e, miss);
     slow_jump(e, also);
   } else {
-    cold_op(e, miss, also, side_op(e, at));
+    cold_access(e, miss, also, retry, write ? -(sljit_sw)size : (sljit_sw)size, side_op(e, at));
   }
   sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1),
                  set + offsetof(struct tlb_entry, addend));

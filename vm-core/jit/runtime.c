@@ -15,6 +15,23 @@ static const struct block *op_go(struct hart *hart, const struct op *op) {
 
 const struct op jit_go_op = {.fn = op_go};
 
+/* Machine code for a virtual address whose page the code TLB knows, remembered for the next jump; else NULL,
+ * with hart->pc set. */
+const void *jit_find(struct hart *hart, uint64_t va) {
+  const struct tlb_code_entry *entry = &hart->tlb_exec->code[tlb_code_index(va)];
+  hart->pc = va;
+  if (entry->tag != (va & PAGE_MASK)) return NULL;
+  const void *native = entry->page->native[(va & ~PAGE_MASK) >> 1];
+  if (native == (const void *)hart->jit->stubs.miss) return NULL;
+  hart->code_page = va & PAGE_MASK;
+  tlb_fill_jump(hart, va, native);
+  return native;
+}
+
+sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access) {
+  return mem_refill(hart, va, (unsigned)(access < 0 ? -access : access), access < 0);
+}
+
 /* While NX is set and rounding is to nearest, an operation with a normal result
  * changes no state but its destination (fp/host.h). */
 static inline void derive_fp(struct hart *hart) {
@@ -68,6 +85,7 @@ static void drop_page(void *opaque, struct code_page *page) {
   if (page->native == jit->no_native) return;
   free(page->native);
   page->native = jit->no_native;
+  tlb_drop_jumps(jit->hart);
 }
 
 static void drop_all(void *opaque) {

@@ -10,13 +10,14 @@ static void emit_enter(struct emitter *e) {
   sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_R0, 0);
 }
 
-/* Each falls into the next. */
-static void emit_exits(struct emitter *e, struct sljit_label *label[4]) {
+/* Each falls into the next. Returns where one gets with hart->pc set. */
+static struct sljit_label *emit_exits(struct emitter *e, struct sljit_label **label) {
   struct sljit_compiler *c = e->c;
   label[0] = sljit_emit_label(c);
   sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, HART(code_page));
   label[1] = sljit_emit_label(c);
   sljit_emit_op1(c, SLJIT_MOV, HART(pc), SLJIT_R0, 0);
+  struct sljit_label *go = sljit_emit_label(c);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_go_op);
   label[2] = sljit_emit_label(c);
   registers_store(e, true);
@@ -24,10 +25,77 @@ static void emit_exits(struct emitter *e, struct sljit_label *label[4]) {
   sljit_emit_return(c, SLJIT_MOV, SLJIT_R0, 0);
   label[3] = sljit_emit_label(c);
   sljit_emit_return(c, SLJIT_MOV, SLJIT_IMM, 0);
+  return go;
+}
+
+/* R0: virtual address. */
+static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *go) {
+  struct sljit_compiler *c = e->c;
+  struct sljit_label *label = sljit_emit_label(c);
+  registers_store(e, true);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
+  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_find));
+  registers_load(e, true);
+  sljit_set_label(sljit_emit_cmp(c, SLJIT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, 0), go);
+  sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_R0, 0);
+  return label;
+}
+
+/* Host registers a call may change and a region keeps guest registers in: all but R0 and R1, FR0 and FR1. */
+static void scratch(struct emitter *e, bool load, bool floats) {
+  struct sljit_compiler *c = e->c;
+  for (sljit_s32 i = 2; i < SLJIT_NUMBER_OF_SCRATCH_REGISTERS; i++) {
+    sljit_sw at = (sljit_sw)(offsetof(struct hart, host_kept) + 8 * (size_t)i);
+    if (load)
+      sljit_emit_op1(c, SLJIT_MOV, SLJIT_R(i), 0, SLJIT_MEM1(HOST_HART), at);
+    else
+      sljit_emit_op1(c, SLJIT_MOV, SLJIT_MEM1(HOST_HART), at, SLJIT_R(i), 0);
+  }
+  for (sljit_s32 i = 2; floats && i < HOST_FLOATS; i++) {
+    sljit_sw at = (sljit_sw)(offsetof(struct hart, host_kept_f) + 8 * (size_t)i);
+    if (load)
+      sljit_emit_fop1(c, SLJIT_MOV_F64, SLJIT_FR(i), 0, SLJIT_MEM1(HOST_HART), at);
+    else
+      sljit_emit_fop1(c, SLJIT_MOV_F64, SLJIT_MEM1(HOST_HART), at, SLJIT_FR(i), 0);
+  }
+}
+
+static struct sljit_label *emit_refill(struct emitter *e, bool floats) {
+  struct sljit_compiler *c = e->c;
+  struct sljit_label *label = sljit_emit_label(c);
+  sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
+  scratch(e, false, floats);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R2, 0, SLJIT_R1, 0);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
+  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS3(W, W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_refill));
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
+  scratch(e, true, floats);
+  sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
+  return label;
+}
+
+enum { STUB_MISS, STUB_PC, STUB_SIDE, STUB_NULL, STUB_FIND, STUB_REFILL, STUB_REFILL_F, STUBS };
+
+static bool generate(struct jit *jit, struct emitter *e, struct sljit_label *label[STUBS]) {
+  struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES, jit->cache.to_exec};
+  void *code = sljit_generate_code(e->c, SLJIT_GENERATE_CODE_BUFFER, &buffer);
+  if (!code) return false;
+  sljit_uw at[STUBS];
+  for (unsigned i = 0; i < STUBS; i++) at[i] = sljit_get_label_addr(label[i]);
+  jit->stubs = (struct jit_stubs){.enter = (const struct op *(*)(struct hart *, const void *))code,
+                                  .miss = at[STUB_MISS],
+                                  .pc = at[STUB_PC],
+                                  .side = at[STUB_SIDE],
+                                  .null = at[STUB_NULL],
+                                  .find = at[STUB_FIND],
+                                  .refill = {at[STUB_REFILL], at[STUB_REFILL_F]}};
+  return true;
 }
 
 bool stubs_build(struct jit *jit) {
-  struct sljit_label *label[4];
+  struct sljit_label *label[STUBS];
   struct emitter *e = calloc(1, sizeof *e);
   if (!e) return false;
   *e = (struct emitter){.jit = jit, .c = sljit_create_compiler(NULL)};
@@ -35,17 +103,11 @@ bool stubs_build(struct jit *jit) {
   if (ok) {
     registers_core(e->host);
     emit_enter(e);
-    emit_exits(e, label);
-    struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES, jit->cache.to_exec};
-    void *code = sljit_generate_code(e->c, SLJIT_GENERATE_CODE_BUFFER, &buffer);
-    ok = code != NULL;
-    if (ok) {
-      jit->stubs.enter = (const struct op *(*)(struct hart *, const void *))code;
-      jit->stubs.miss = sljit_get_label_addr(label[0]);
-      jit->stubs.pc = sljit_get_label_addr(label[1]);
-      jit->stubs.side = sljit_get_label_addr(label[2]);
-      jit->stubs.null = sljit_get_label_addr(label[3]);
-    }
+    struct sljit_label *go = emit_exits(e, label);
+    label[STUB_FIND] = emit_find(e, go);
+    label[STUB_REFILL] = emit_refill(e, false);
+    label[STUB_REFILL_F] = emit_refill(e, true);
+    ok = generate(jit, e, label);
     sljit_free_compiler(e->c);
   }
   free(e);

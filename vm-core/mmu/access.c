@@ -96,6 +96,24 @@ bool mem_store(struct hart *hart, uint64_t va, unsigned size, uint64_t value) {
   return true;
 }
 
+bool mem_refill(struct hart *hart, uint64_t va, unsigned size, bool write) {
+  struct phys *phys = hart->mmu->phys;
+  enum access access = write ? ACCESS_STORE : ACCESS_LOAD;
+  struct translation translation;
+  if ((va & (size - 1)) || !mmu_translate_known(hart, va, access, &translation)) return false;
+  uint64_t gpa = translation.page;
+  if (!phys_in_ram(phys, gpa, PAGE_SIZE) || !pmp_page_uniform(hart, gpa)) return false;
+  if (!pmp_allows(hart, gpa, PAGE_SIZE, access, mmu_effective_priv(hart, access))) return false;
+  if (!write) {
+    tlb_fill_read(hart, va, phys_read_ptr(phys, gpa));
+    return true;
+  }
+  if (phys->page_state[phys_page(phys, gpa)] & (PHYS_CODE | PHYS_WATCHED)) return false;
+  bool free_to_write;
+  tlb_fill_write(hart, va, phys_write_ptr(phys, gpa, PAGE_SIZE, &free_to_write));
+  return true;
+}
+
 uint8_t *mem_atomic(struct hart *hart, uint64_t va, unsigned size, enum access access, uint64_t *gpa) {
   struct phys *phys = hart->mmu->phys;
   if (!resolve(hart, va, size, access, gpa)) return NULL;

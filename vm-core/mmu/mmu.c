@@ -13,7 +13,7 @@ static struct tlb_set *set_for(const struct hart *hart, unsigned priv) {
 
 static void choose_sets(struct hart *hart) {
   hart->tlb_data = set_for(hart, mmu_effective_priv(hart, ACCESS_LOAD));
-  hart->tlb_exec = set_for(hart, hart->priv);
+  hart->tlb_exec = hart->priv == PRIV_S ? &hart->mmu->sets[TLB_SUPERVISOR] : set_for(hart, hart->priv);
 }
 
 static void context_changed(struct hart *hart, unsigned changes) {
@@ -32,12 +32,15 @@ bool mmu_attach(struct hart *hart, struct phys *phys) {
   if (!mmu) return false;
   mmu->phys = phys;
   mmu->clock = 1;
+  mmu->page_count = phys->ram_size >> PAGE_SHIFT;
   mmu->flushed_asid = calloc(1 << 16, sizeof *mmu->flushed_asid);
-  if (!mmu->flushed_asid) {
-    free(mmu);
+  mmu->writers = calloc(mmu->page_count + 1, sizeof *mmu->writers);
+  hart->mmu = mmu;
+  if (!mmu->flushed_asid || !mmu->writers) {
+    mmu_detach(hart);
     return false;
   }
-  hart->mmu = mmu;
+  tlb_forget_level1(hart);
   hart->hooks.context_changed = context_changed;
   context_changed(hart, CONTEXT_MODE | CONTEXT_PERMS);
   hart->leave = false;
@@ -47,6 +50,7 @@ bool mmu_attach(struct hart *hart, struct phys *phys) {
 void mmu_detach(struct hart *hart) {
   if (!hart->mmu) return;
   free(hart->mmu->flushed_asid);
+  free(hart->mmu->writers);
   free(hart->mmu);
   hart->mmu = NULL;
   hart->tlb_data = hart->tlb_exec = NULL;

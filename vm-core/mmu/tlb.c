@@ -24,15 +24,6 @@ static bool l2_alive(const struct mmu *mmu, const struct l2_entry *entry, uint16
   return entry->asid == asid && entry->stamp >= mmu->flushed_asid[asid];
 }
 
-static void level1_drop_page(struct mmu *mmu, uint64_t va, bool data, bool code) {
-  unsigned i = tlb_index(va);
-  for (unsigned mode = 0; mode < TLB_MACHINE; mode++) {
-    struct tlb_set *set = &mmu->sets[mode];
-    if (data) set->read[i].tag = set->write[i].tag = TLB_NO_TAG;
-    if (code) set->code[i].tag = TLB_NO_TAG;
-  }
-}
-
 static unsigned large_hash(uint64_t va, unsigned level) {
   return (unsigned)((va >> leaf_shift[level]) * UINT64_C(0x9e3779b97f4a7c15) >> 52);
 }
@@ -68,33 +59,53 @@ static bool l2_allows(const struct hart *hart, const struct l2_entry *entry, enu
 static void l2_replace(struct mmu *mmu, struct l2_entry *entry, const struct l2_entry *new,
                        enum access access) {
   if (entry->pte)
-    level1_drop_page(mmu, entry->vpn << PAGE_SHIFT, access != ACCESS_FETCH, access == ACCESS_FETCH);
+    tlb_drop_page(mmu, entry->vpn << PAGE_SHIFT, access != ACCESS_FETCH, access == ACCESS_FETCH);
   *entry = *new;
 }
 
-bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct translation *out) {
-  struct mmu *mmu = hart->mmu;
-  unsigned priv = mmu_effective_priv(hart, access);
-  if (priv == PRIV_M || hart->csr.satp >> 60 == SATP_BARE) {
-    *out = (struct translation){va & PAGE_MASK, 0xff};
-    return true;
-  }
-  uint16_t asid = current_asid(hart);
-  struct l2_entry *entry = l2_slot(mmu, va, access);
-  bool hit = entry->vpn == va >> PAGE_SHIFT && l2_alive(mmu, entry, asid);
-  if (!hit || !l2_allows(hart, entry, access, priv)) {
-    struct walk_result walk;
-    mmu->counters.walks++;
-    if (!mmu_walk(hart, va, access, priv, &walk)) return false;
-    note_large(mmu, va, walk.level);
-    struct l2_entry new = {
-        .vpn = va >> PAGE_SHIFT, .page = walk.page, .stamp = mmu->clock, .asid = asid, .pte = walk.pte};
-    l2_replace(mmu, entry, &new, access);
-  }
-  /* Also when level 2 had it: after a fault of SC the retry begins with LR, whose load fills level 2. */
+static bool untranslated(const struct hart *hart, unsigned priv) {
+  return priv == PRIV_M || hart->csr.satp >> 60 == SATP_BARE;
+}
+
+/* Also when level 2 had it: after a fault of SC the retry begins with LR, whose load fills level 2. */
+static void found(struct hart *hart, uint64_t va, enum access access, const struct l2_entry *entry,
+                  struct translation *out) {
   static const uint8_t kind[] = {TELEMETRY_LOAD, TELEMETRY_STORE, TELEMETRY_FETCH};
   telemetry_filled(hart->telemetry, hart->csr.satp, va, kind[access], entry->page | (va & ~PAGE_MASK));
   *out = (struct translation){entry->page, entry->pte};
+}
+
+/* The entry of va, or NULL when it must be walked for. */
+static struct l2_entry *l2_find(struct hart *hart, uint64_t va, enum access access, unsigned priv) {
+  struct l2_entry *entry = l2_slot(hart->mmu, va, access);
+  if (entry->vpn != va >> PAGE_SHIFT || !l2_alive(hart->mmu, entry, current_asid(hart))) return NULL;
+  return l2_allows(hart, entry, access, priv) ? entry : NULL;
+}
+
+bool mmu_translate_known(struct hart *hart, uint64_t va, enum access access, struct translation *out) {
+  unsigned priv = mmu_effective_priv(hart, access);
+  *out = (struct translation){va & PAGE_MASK, 0xff};
+  if (untranslated(hart, priv)) return true;
+  const struct l2_entry *entry = l2_find(hart, va, access, priv);
+  if (entry) found(hart, va, access, entry, out);
+  return entry;
+}
+
+bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct translation *out) {
+  if (mmu_translate_known(hart, va, access, out)) return true;
+  struct mmu *mmu = hart->mmu;
+  struct walk_result walk;
+  mmu->counters.walks++;
+  if (!mmu_walk(hart, va, access, mmu_effective_priv(hart, access), &walk)) return false;
+  note_large(mmu, va, walk.level);
+  struct l2_entry *entry = l2_slot(mmu, va, access);
+  struct l2_entry new = {.vpn = va >> PAGE_SHIFT,
+                         .page = walk.page,
+                         .stamp = mmu->clock,
+                         .asid = current_asid(hart),
+                         .pte = walk.pte};
+  l2_replace(mmu, entry, &new, access);
+  found(hart, va, access, entry, out);
   return true;
 }
 
@@ -102,56 +113,11 @@ void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access) 
   *l2_slot(mmu, entry->vpn << PAGE_SHIFT, access) = *entry;
 }
 
-void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host) {
-  uint64_t page = va & PAGE_MASK;
-  hart->mmu->counters.fill_read++;
-  hart->tlb_data->read[tlb_index(va)] = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
-}
-
-void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host) {
-  uint64_t page = va & PAGE_MASK;
-  hart->mmu->counters.fill_write++;
-  hart->tlb_data->write[tlb_index(va)] = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
-}
-
-void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page) {
-  hart->mmu->counters.fill_fetch++;
-  hart->tlb_exec->code[tlb_index(va)] = (struct tlb_code_entry){va & PAGE_MASK, page};
-}
-
-static void drop_translated_level1(struct mmu *mmu) {
-  memset(mmu->sets, 0xff, TLB_MACHINE * sizeof *mmu->sets);
-}
-
-void tlb_drop_translated(struct hart *hart) { drop_translated_level1(hart->mmu); }
-
-void tlb_drop_level1(struct hart *hart) { memset(hart->mmu->sets, 0xff, sizeof hart->mmu->sets); }
-
-void tlb_drop_writable(struct hart *hart) {
-  for (unsigned mode = 0; mode < TLB_MODES; mode++) {
-    memset(hart->mmu->sets[mode].write, 0xff, sizeof hart->mmu->sets[mode].write);
-  }
-}
-
-void tlb_drop_code(struct hart *hart) {
-  for (unsigned mode = 0; mode < TLB_MODES; mode++) {
-    memset(hart->mmu->sets[mode].code, 0xff, sizeof hart->mmu->sets[mode].code);
-  }
-}
-
-void tlb_protect_page(struct hart *hart, const uint8_t *host) {
-  for (unsigned mode = 0; mode < TLB_MODES; mode++) {
-    struct tlb_entry *write = hart->mmu->sets[mode].write;
-    for (unsigned i = 0; i < TLB_SIZE; i++) {
-      if (write[i].tag + write[i].addend == (uint64_t)(uintptr_t)host) write[i].tag = TLB_NO_TAG;
-    }
-  }
-}
-
-static void flush_everything(struct mmu *mmu) {
+static void flush_everything(struct hart *hart) {
+  struct mmu *mmu = hart->mmu;
   mmu->flushed_all = ++mmu->clock;
   memset(mmu->seen_large, 0, sizeof mmu->seen_large);
-  drop_translated_level1(mmu);
+  tlb_drop_translated(hart);
 }
 
 static void flush_page(struct mmu *mmu, uint64_t va, const uint64_t *asid) {
@@ -160,7 +126,7 @@ static void flush_page(struct mmu *mmu, uint64_t va, const uint64_t *asid) {
     if (entry->vpn != va >> PAGE_SHIFT) continue;
     if (asid && ((entry->pte & PTE_G) || entry->asid != (uint16_t)*asid)) continue;
     entry->pte = 0;
-    level1_drop_page(mmu, va, access != ACCESS_FETCH, access == ACCESS_FETCH);
+    tlb_drop_page(mmu, va, access != ACCESS_FETCH, access == ACCESS_FETCH);
   }
 }
 
@@ -173,9 +139,9 @@ void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid) {
   }
   mmu->counters.flush_all++;
   if (va || !asid) {
-    flush_everything(mmu);
+    flush_everything(hart);
     return;
   }
   mmu->flushed_asid[(uint16_t)*asid] = ++mmu->clock;
-  if ((uint16_t)*asid == current_asid(hart)) drop_translated_level1(mmu);
+  if ((uint16_t)*asid == current_asid(hart)) tlb_drop_translated(hart);
 }

@@ -1,8 +1,8 @@
 /* Software TLB. Two levels, both part of the one choke point for writes.
  *
- * Level 1 (struct tlb_set) is what engines probe inline: direct-mapped, one set per mode, entries {tag,
- * addend}. It holds only what level 2 holds (inclusion), except in modes without translation. Level 2 (struct
- * l2) keeps translations by virtual page with ASID; which translations are cached, and so whether a stale one
+ * Level 1 (struct tlb_set, mmu/level1.c) is what engines probe inline: direct-mapped, one set per mode, entries
+ * {tag, addend}. It holds only what level 2 holds (inclusion), except in modes without translation. Level 2
+ * (struct l2) keeps translations by virtual page with ASID; which translations are cached, and so whether a stale one
  * may still be used, is a function of the guest's accesses alone: dropping any level-1 entry at any time
  * cannot be seen by the guest. Instruction and data translations live in separate level-2 tables for the same
  * reason: engines differ in how often they look up a fetch they have already done. */
@@ -15,9 +15,10 @@
 
 struct code_page;
 
-enum { TLB_SIZE = 256, L2_DATA_SIZE = 4096, L2_FETCH_SIZE = 2048 };
+enum { TLB_SIZE = 4096, TLB_CODE_SIZE = 512, TLB_JUMPS_SIZE = 4096 };
+enum { L2_DATA_SIZE = 8192, L2_FETCH_SIZE = 2048 };
 
-/* A tag nothing matches: bits 11:3 of a masked address are always zero. */
+/* A tag nothing matches: bits 11:3 of a masked address are always zero, and so is bit 0 of an instruction's. */
 #define TLB_NO_TAG UINT64_MAX
 
 struct tlb_entry {
@@ -30,13 +31,30 @@ struct tlb_code_entry {
   struct code_page *page;
 };
 
+/* Where machine code for an address begins. It is there only while the code entry of its page is. */
+struct tlb_jump {
+  uint64_t tag; /* virtual address, or TLB_NO_TAG */
+  const void *native;
+};
+
+/* The parts of a set. Each remembers which entries were filled since it was last emptied, so that emptying
+ * costs what was used; with more than TLB_FILLED_MAX it forgets which. */
+enum tlb_part { TLB_READ, TLB_WRITE, TLB_CODE, TLB_JUMPS, TLB_PARTS };
+enum { TLB_FILLED_MAX = 512 };
+struct tlb_filled {
+  unsigned count;
+  uint16_t index[TLB_FILLED_MAX];
+};
+
 struct tlb_set {
   struct tlb_entry read[TLB_SIZE];
   struct tlb_entry write[TLB_SIZE];
-  struct tlb_code_entry code[TLB_SIZE];
+  struct tlb_code_entry code[TLB_CODE_SIZE];
+  struct tlb_jump jumps[TLB_JUMPS_SIZE];
+  struct tlb_filled filled[TLB_PARTS];
 };
 
-/* Sets by mode. */
+/* Sets by mode. SUM makes no difference to fetches: they use the set without. */
 enum tlb_mode { TLB_USER, TLB_SUPERVISOR, TLB_SUPERVISOR_SUM, TLB_MACHINE, TLB_MODES };
 
 enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
@@ -68,9 +86,14 @@ struct mmu {
   struct l2_entry data[L2_DATA_SIZE];
   struct l2_entry fetch[L2_FETCH_SIZE];
   struct tlb_set sets[TLB_MODES];
+  /* By RAM page: the one writable entry it may have, as number + 1; 0: none; WRITERS_MANY. */
+  uint16_t *writers;
+  uint64_t page_count;
 };
 
 static inline unsigned tlb_index(uint64_t va) { return va >> PAGE_SHIFT & (TLB_SIZE - 1); }
+static inline unsigned tlb_code_index(uint64_t va) { return va >> PAGE_SHIFT & (TLB_CODE_SIZE - 1); }
+static inline unsigned tlb_jump_index(uint64_t va) { return va >> 1 & (TLB_JUMPS_SIZE - 1); }
 
 /* Result of a translation: where, and what the leaf allows. */
 struct translation {
@@ -84,6 +107,10 @@ unsigned mmu_effective_priv(const struct hart *hart, enum access access);
 /* Translate va's page for an access with all permission checks. false: page or access fault raised, with
  * tval. */
 bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct translation *out);
+
+/* The same where level 2 (or no translation) has the answer; false: nothing was done, mmu_translate may know
+ * more. */
+bool mmu_translate_known(struct hart *hart, uint64_t va, enum access access, struct translation *out);
 
 /* Walk the page table (mmu/walk.c); updates A and D. false: fault raised. */
 struct walk_result {
@@ -100,6 +127,8 @@ bool pte_allows(const struct hart *hart, uint64_t pte, enum access access, unsig
 void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host);
 void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host);
 void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page);
+/* The code entry of va's page is there. */
+void tlb_fill_jump(struct hart *hart, uint64_t va, const void *native);
 
 /* Put a translation into level 2 as a walk would have (mmu/tlb_state.c). Level 1 is empty. */
 void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access);
@@ -107,12 +136,19 @@ void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access);
 /* sfence.vma and sinval.vma: by address (NULL: all) and ASID (NULL: all, with global pages). */
 void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid);
 
-/* Drop level-1 entries: writable ones everywhere; code ones everywhere; those of S and U modes; everything.
- */
+/* Drop level-1 entries: writable ones everywhere; code ones everywhere; jumps everywhere (machine code they
+ * name is about to go); those of S and U modes; everything. */
 void tlb_drop_writable(struct hart *hart);
 void tlb_drop_code(struct hart *hart);
+void tlb_drop_jumps(struct hart *hart);
 void tlb_drop_translated(struct hart *hart);
 void tlb_drop_level1(struct hart *hart);
+
+/* A new TLB: every entry of level 1 becomes empty, whatever it holds. */
+void tlb_forget_level1(struct hart *hart);
+
+/* Drop what S and U modes have of the page of va: as data, as code. */
+void tlb_drop_page(struct mmu *mmu, uint64_t va, bool data, bool code);
 
 /* Drop the writable level-1 entries whose addend maps to host page `host` (it now carries code). */
 void tlb_protect_page(struct hart *hart, const uint8_t *host);

@@ -1,0 +1,158 @@
+/* Level 1 of the software TLB: filling and dropping entries. */
+#include <string.h>
+
+#include "mmu/tlb.h"
+
+enum { WRITERS_MANY = UINT16_MAX };
+
+_Static_assert(TLB_MODES * TLB_SIZE + 1 < WRITERS_MANY, "numbers of writable entries");
+_Static_assert(sizeof(struct tlb_entry) == sizeof(struct tlb_code_entry), "parts are emptied alike");
+_Static_assert(sizeof(struct tlb_entry) == sizeof(struct tlb_jump), "parts are emptied alike");
+
+static struct tlb_entry *entries_of(struct tlb_set *set, enum tlb_part part, unsigned *count) {
+  static const struct {
+    size_t offset;
+    unsigned count;
+  } parts[TLB_PARTS] = {[TLB_READ] = {offsetof(struct tlb_set, read), TLB_SIZE},
+                        [TLB_WRITE] = {offsetof(struct tlb_set, write), TLB_SIZE},
+                        [TLB_CODE] = {offsetof(struct tlb_set, code), TLB_CODE_SIZE},
+                        [TLB_JUMPS] = {offsetof(struct tlb_set, jumps), TLB_JUMPS_SIZE}};
+  *count = parts[part].count;
+  return (struct tlb_entry *)((uint8_t *)set + parts[part].offset);
+}
+
+static void empty(struct tlb_set *set, enum tlb_part part) {
+  struct tlb_filled *filled = &set->filled[part];
+  unsigned count;
+  struct tlb_entry *entries = entries_of(set, part, &count);
+  if (filled->count > TLB_FILLED_MAX)
+    memset(entries, 0xff, count * sizeof *entries);
+  else
+    for (unsigned i = 0; i < filled->count; i++) entries[filled->index[i]].tag = TLB_NO_TAG;
+  filled->count = 0;
+}
+
+static void empty_all(struct mmu *mmu, enum tlb_part part) {
+  for (unsigned mode = 0; mode < TLB_MODES; mode++) empty(&mmu->sets[mode], part);
+}
+
+/* Entry i, empty so far, is about to be filled. */
+static void note_filled(struct tlb_set *set, enum tlb_part part, unsigned i) {
+  struct tlb_filled *filled = &set->filled[part];
+  if (filled->count < TLB_FILLED_MAX) filled->index[filled->count] = (uint16_t)i;
+  if (filled->count <= TLB_FILLED_MAX) filled->count++;
+}
+
+static struct tlb_entry *writable_entry(struct mmu *mmu, unsigned number) {
+  return &mmu->sets[number / TLB_SIZE].write[number % TLB_SIZE];
+}
+
+static bool maps(const struct tlb_entry *entry, const uint8_t *host) {
+  return entry->tag + entry->addend == (uint64_t)(uintptr_t)host;
+}
+
+/* Entry `number` becomes a writable one of the page at `host`. */
+static void remember_writer(struct mmu *mmu, const uint8_t *host, unsigned number) {
+  uint64_t page = (uint64_t)(host - mmu->phys->ram) >> PAGE_SHIFT;
+  uint16_t *writer = &mmu->writers[page];
+  if (*writer == number + 1) return;
+  bool other = *writer && (*writer == WRITERS_MANY || maps(writable_entry(mmu, *writer - 1u), host));
+  *writer = (uint16_t)(other ? WRITERS_MANY : number + 1);
+}
+
+void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host) {
+  uint64_t page = va & PAGE_MASK;
+  struct tlb_entry *entry = &hart->tlb_data->read[tlb_index(va)];
+  hart->mmu->counters.fill_read++;
+  if (entry->tag == TLB_NO_TAG) note_filled(hart->tlb_data, TLB_READ, tlb_index(va));
+  *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
+}
+
+void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host) {
+  struct mmu *mmu = hart->mmu;
+  uint64_t page = va & PAGE_MASK;
+  unsigned mode = (unsigned)(hart->tlb_data - mmu->sets), i = tlb_index(va);
+  struct tlb_entry *entry = &hart->tlb_data->write[i];
+  mmu->counters.fill_write++;
+  if (entry->tag == TLB_NO_TAG) note_filled(hart->tlb_data, TLB_WRITE, i);
+  remember_writer(mmu, host, mode * TLB_SIZE + i);
+  *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
+}
+
+/* A jump goes with the code entry it was found by. */
+void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page) {
+  struct tlb_set *set = hart->tlb_exec;
+  struct tlb_code_entry *entry = &set->code[tlb_code_index(va)];
+  hart->mmu->counters.fill_fetch++;
+  if (entry->tag == TLB_NO_TAG)
+    note_filled(set, TLB_CODE, tlb_code_index(va));
+  else if (entry->tag != (va & PAGE_MASK) || entry->page != page)
+    empty(set, TLB_JUMPS);
+  *entry = (struct tlb_code_entry){va & PAGE_MASK, page};
+}
+
+void tlb_fill_jump(struct hart *hart, uint64_t va, const void *native) {
+  struct tlb_set *set = hart->tlb_exec;
+  struct tlb_jump *jump = &set->jumps[tlb_jump_index(va)];
+  if (jump->tag == TLB_NO_TAG) note_filled(set, TLB_JUMPS, tlb_jump_index(va));
+  *jump = (struct tlb_jump){va, native};
+}
+
+void tlb_drop_page(struct mmu *mmu, uint64_t va, bool data, bool code) {
+  unsigned i = tlb_index(va), k = tlb_code_index(va);
+  for (unsigned mode = 0; mode < TLB_MACHINE; mode++) {
+    struct tlb_set *set = &mmu->sets[mode];
+    if (data) set->read[i].tag = set->write[i].tag = TLB_NO_TAG;
+    if (!code || set->code[k].tag == TLB_NO_TAG) continue;
+    set->code[k].tag = TLB_NO_TAG;
+    empty(set, TLB_JUMPS);
+  }
+}
+
+void tlb_drop_translated(struct hart *hart) {
+  for (unsigned mode = 0; mode < TLB_MACHINE; mode++)
+    for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty(&hart->mmu->sets[mode], part);
+}
+
+void tlb_drop_level1(struct hart *hart) {
+  for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty_all(hart->mmu, part);
+}
+
+void tlb_forget_level1(struct hart *hart) {
+  for (unsigned mode = 0; mode < TLB_MODES; mode++)
+    for (enum tlb_part part = 0; part < TLB_PARTS; part++)
+      hart->mmu->sets[mode].filled[part].count = TLB_FILLED_MAX + 1;
+  tlb_drop_level1(hart);
+}
+
+void tlb_drop_writable(struct hart *hart) { empty_all(hart->mmu, TLB_WRITE); }
+
+void tlb_drop_code(struct hart *hart) {
+  empty_all(hart->mmu, TLB_CODE);
+  empty_all(hart->mmu, TLB_JUMPS);
+}
+
+void tlb_drop_jumps(struct hart *hart) { empty_all(hart->mmu, TLB_JUMPS); }
+
+/* Every entry that maps the page. */
+static void drop_writers(struct tlb_set *set, const uint8_t *host) {
+  const struct tlb_filled *filled = &set->filled[TLB_WRITE];
+  bool known = filled->count <= TLB_FILLED_MAX;
+  unsigned count = known ? filled->count : TLB_SIZE;
+  for (unsigned i = 0; i < count; i++) {
+    struct tlb_entry *entry = &set->write[known ? filled->index[i] : i];
+    if (maps(entry, host)) entry->tag = TLB_NO_TAG;
+  }
+}
+
+void tlb_protect_page(struct hart *hart, const uint8_t *host) {
+  struct mmu *mmu = hart->mmu;
+  uint16_t *writer = &mmu->writers[(uint64_t)(host - mmu->phys->ram) >> PAGE_SHIFT];
+  if (*writer == WRITERS_MANY) {
+    for (unsigned mode = 0; mode < TLB_MODES; mode++) drop_writers(&mmu->sets[mode], host);
+  } else if (*writer) {
+    struct tlb_entry *entry = writable_entry(mmu, *writer - 1u);
+    if (maps(entry, host)) entry->tag = TLB_NO_TAG;
+  }
+  *writer = 0;
+}
