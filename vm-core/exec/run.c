@@ -198,6 +198,22 @@ static enum stop_reason between(struct engine *engine, const struct run_limits *
   }
 }
 
+/* A trap was taken and nothing else can have changed: handlers are entered with less enabled than before, and
+ * time, events and input have their instants at the end of the budget. What asks for more sets hart->leave. */
+static bool goes_straight_on(const struct engine *engine) {
+  const struct hart *hart = engine->hart;
+  return hart->budget > 0 && !hart->leave && !hart->stop_request && engine->stuck < STUCK_TRAPS &&
+         !atomic_load_explicit(&hart->attention, memory_order_relaxed);
+}
+
+static void run_stretch(struct engine *engine, const struct run_limits *limits) {
+  do {
+    interp_run(&engine->blocks);
+    if (!engine->hart->trap.raised) return;
+    take_exception(engine, limits);
+  } while (goes_straight_on(engine));
+}
+
 enum stop_reason run_hart(struct engine *engine, const struct run_limits *limits) {
   struct hart *hart = engine->hart;
   hart->stop_request = STOP_NONE;
@@ -209,10 +225,11 @@ enum stop_reason run_hart(struct engine *engine, const struct run_limits *limits
     if (reason) return reason;
     hart->leave = false;
     set_budget(hart, limits->stop_at_instret);
-    if (!engine->lockstep)
-      interp_run(&engine->blocks);
-    else if (!lockstep_run(engine->lockstep, &engine->breakpoints))
-      return STOP_DIVERGED;
-    if (hart->trap.raised) take_exception(engine, limits);
+    if (!engine->lockstep) {
+      run_stretch(engine, limits);
+    } else {
+      if (!lockstep_run(engine->lockstep, &engine->breakpoints)) return STOP_DIVERGED;
+      if (hart->trap.raised) take_exception(engine, limits);
+    }
   }
 }

@@ -1,9 +1,6 @@
 /* mstatus, interrupt and environment CSRs, satp. */
 #include "hart/csr.h"
 
-#define SSTATUS_MASK                                                                                         \
-  (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_UXL |         \
-   MSTATUS_SD)
 #define MSTATUS_WRITABLE                                                                                     \
   (MSTATUS_SIE | MSTATUS_MIE | MSTATUS_SPIE | MSTATUS_MPIE | MSTATUS_SPP | MSTATUS_MPP | MSTATUS_FS |        \
    MSTATUS_MPRV | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR)
@@ -33,6 +30,21 @@ uint64_t csr_read_sstatus(const struct hart *hart) { return mstatus_with_sd(hart
 void csr_write_sstatus(struct hart *hart, uint64_t value) {
   uint64_t mask = SSTATUS_MASK & MSTATUS_WRITABLE;
   hart_write_mstatus(hart, (hart->csr.mstatus & ~mask) | (value & mask));
+}
+
+bool csr_change_sstatus(struct hart *hart, enum csr_action action, uint64_t source) {
+  const struct csr_state *csr = &hart->csr;
+  if (hart->priv < PRIV_S) return false;
+  uint64_t old = csr->mstatus, mask = SSTATUS_MASK & MSTATUS_WRITABLE;
+  uint64_t wanted = action == CSR_SWAP ? source : action == CSR_SET ? old | source : old & ~source;
+  uint64_t new = (old & ~mask) | (wanted & mask), changed = old ^ new;
+  if (changed & MSTATUS_MXR) return false;
+  bool quiet = !((csr->mip_lines | csr->mip_soft) & csr->mie) && hart->stimer.queued;
+  if ((changed & new & MSTATUS_SIE) && !quiet) return false;
+  hart->load_value = csr_read_sstatus(hart);
+  hart->csr.mstatus = new;
+  if (changed & MSTATUS_SUM) hart->hooks.context_changed(hart, CONTEXT_MODE);
+  return true;
 }
 
 uint64_t csr_read_mideleg(const struct hart *hart) { return hart->csr.mideleg; }

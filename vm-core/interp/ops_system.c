@@ -22,8 +22,6 @@ OP(breakpoint) {
   return op_trap(hart, op);
 }
 
-enum csr_action { CSR_SWAP, CSR_SET, CSR_CLEAR };
-
 /* rs1 = x0 (or a zero immediate) makes set and clear pure reads. */
 static inline const struct block *csr_op(struct hart *hart, const struct op *op, enum csr_action action,
                                          uint64_t source) {

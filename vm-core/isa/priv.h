@@ -47,6 +47,10 @@ enum irq { IRQ_SSI = 1, IRQ_MSI = 3, IRQ_STI = 5, IRQ_MTI = 7, IRQ_SEI = 9, IRQ_
 #define MSTATUS_UXL       (UINT64_C(2) << 32) /* hard-wired: 64-bit */
 #define MSTATUS_SXL       (UINT64_C(2) << 34)
 #define MSTATUS_SD        BIT(63)
+/* The part of mstatus that sstatus shows. */
+#define SSTATUS_MASK                                                                                         \
+  (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR | MSTATUS_UXL |         \
+   MSTATUS_SD)
 
 #define ENVCFG_FIOM  BIT(0)
 #define ENVCFG_CBIE  (UINT64_C(3) << 4)

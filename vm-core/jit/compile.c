@@ -19,6 +19,7 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
     exit_with_op(e, side_op(e, at));
     return;
   }
+  if (lower_system(e, at)) return;
   if (lower_multiply(e, at) || lower_bits(e, at) || lower_float(e, at) || lower_atomic(e, at)) return;
   call_op(e, side_op(e, at));
 }

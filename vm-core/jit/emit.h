@@ -46,6 +46,9 @@ struct jit_stubs {
   /* Called by machine code, R0: virtual address of an access, R1: its size, negated for a store. R1 becomes 0
    * when the probe would miss again; the one for regions with f registers in host registers is [1]. */
   sljit_uw refill[2];
+  /* The same with R0: operand of a CSR instruction on sstatus, R1: enum csr_action. R1 becomes 0 when the op
+   * function must do it. */
+  sljit_uw status[2];
 };
 
 struct jit {
@@ -153,6 +156,7 @@ bool lower_bits(struct emitter *e, const struct region_insn *at);
 bool lower_memory(struct emitter *e, const struct region_insn *at);
 bool lower_atomic(struct emitter *e, const struct region_insn *at);
 bool lower_float(struct emitter *e, const struct region_insn *at);
+bool lower_system(struct emitter *e, const struct region_insn *at);
 bool lower_jump(struct emitter *e, const struct region_insn *at);
 
 /* The slow way of the present instruction begins where `from` (and `also`)
@@ -190,6 +194,7 @@ const struct op *side_op(struct emitter *e, const struct region_insn *at);
 
 /* jit/runtime.c */
 const void *jit_find(struct hart *hart, uint64_t va);
+sljit_sw jit_status(struct hart *hart, uint64_t source, sljit_sw action);
 sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access);
 extern const struct op jit_go_op;
 extern const struct block jit_continue;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fp/softfloat.h"
+#include "hart/csr.h"
 #include "interp/ops.h"
 #include "jit/emit.h"
 
@@ -37,6 +38,12 @@ sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access) {
 static inline void derive_fp(struct hart *hart) {
   hart->fp_dirty = (hart->csr.mstatus & MSTATUS_FS) == MSTATUS_FS;
   hart->fp_fast = hart->fp_dirty && !hart->frm && (hart->fflags & FP_NX);
+}
+
+sljit_sw jit_status(struct hart *hart, uint64_t source, sljit_sw action) {
+  if (!csr_change_sstatus(hart, (enum csr_action)action, source)) return 0;
+  derive_fp(hart);
+  return 1;
 }
 
 const struct block *jit_op_return(struct hart *hart, const struct op *op) {

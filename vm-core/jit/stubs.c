@@ -61,7 +61,8 @@ static void scratch(struct emitter *e, bool load, bool floats) {
   }
 }
 
-static struct sljit_label *emit_refill(struct emitter *e, bool floats) {
+/* A call of `helper` with R0 and R1 that keeps everything else; its answer goes to R1. */
+static struct sljit_label *emit_helper(struct emitter *e, sljit_uw helper, bool floats) {
   struct sljit_compiler *c = e->c;
   struct sljit_label *label = sljit_emit_label(c);
   sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
@@ -69,14 +70,14 @@ static struct sljit_label *emit_refill(struct emitter *e, bool floats) {
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R2, 0, SLJIT_R1, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
-  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS3(W, W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_refill));
+  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS3(W, W, W, W), SLJIT_IMM, (sljit_sw)helper);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   scratch(e, true, floats);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   return label;
 }
 
-enum { STUB_MISS, STUB_PC, STUB_SIDE, STUB_NULL, STUB_FIND, STUB_REFILL, STUB_REFILL_F, STUBS };
+enum { STUB_MISS, STUB_PC, STUB_SIDE, STUB_NULL, STUB_FIND, STUB_REFILL, STUB_REFILL_F, STUB_STATUS, STUB_STATUS_F, STUBS };
 
 static bool generate(struct jit *jit, struct emitter *e, struct sljit_label *label[STUBS]) {
   struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES, jit->cache.to_exec};
@@ -90,7 +91,8 @@ static bool generate(struct jit *jit, struct emitter *e, struct sljit_label *lab
                                   .side = at[STUB_SIDE],
                                   .null = at[STUB_NULL],
                                   .find = at[STUB_FIND],
-                                  .refill = {at[STUB_REFILL], at[STUB_REFILL_F]}};
+                                  .refill = {at[STUB_REFILL], at[STUB_REFILL_F]},
+                                  .status = {at[STUB_STATUS], at[STUB_STATUS_F]}};
   return true;
 }
 
@@ -105,8 +107,10 @@ bool stubs_build(struct jit *jit) {
     emit_enter(e);
     struct sljit_label *go = emit_exits(e, label);
     label[STUB_FIND] = emit_find(e, go);
-    label[STUB_REFILL] = emit_refill(e, false);
-    label[STUB_REFILL_F] = emit_refill(e, true);
+    for (unsigned floats = 0; floats < 2; floats++) {
+      label[STUB_REFILL + floats] = emit_helper(e, SLJIT_FUNC_UADDR(jit_refill), floats);
+      label[STUB_STATUS + floats] = emit_helper(e, SLJIT_FUNC_UADDR(jit_status), floats);
+    }
     ok = generate(jit, e, label);
     sljit_free_compiler(e->c);
   }
