@@ -60,6 +60,7 @@ enum irq { IRQ_SSI = 1, IRQ_MSI = 3, IRQ_STI = 5, IRQ_MTI = 7, IRQ_SEI = 9, IRQ_
 #define ENVCFG_PBMTE BIT(62)
 #define ENVCFG_STCE  BIT(63)
 
+enum { SATP_ASID_SHIFT = 44 };
 enum satp_mode { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 
 #define PTE_V        BIT(0)

@@ -16,13 +16,13 @@ static const struct block *op_go(struct hart *hart, const struct op *op) {
 
 const struct op jit_go_op = {.fn = op_go};
 
-/* Machine code for a virtual address whose page the code TLB knows, remembered for the next jump; else NULL,
- * with hart->pc set. */
+/* Machine code for a virtual address whose page the TLB knows, remembered for the next jump; else NULL, with
+ * hart->pc set. */
 const void *jit_find(struct hart *hart, uint64_t va) {
-  const struct tlb_code_entry *entry = &hart->tlb_exec->code[tlb_code_index(va)];
+  const struct code_page *page = block_page_known(hart->jit->store, va);
   hart->pc = va;
-  if (entry->tag != (va & PAGE_MASK)) return NULL;
-  const void *native = entry->page->native[(va & ~PAGE_MASK) >> 1];
+  if (!page) return NULL;
+  const void *native = page->native[(va & ~PAGE_MASK) >> 1];
   if (native == (const void *)hart->jit->stubs.miss) return NULL;
   hart->code_page = va & PAGE_MASK;
   tlb_fill_jump(hart, va, native);

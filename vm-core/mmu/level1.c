@@ -5,7 +5,7 @@
 
 enum { WRITERS_MANY = UINT16_MAX };
 
-_Static_assert(TLB_MODES * TLB_SIZE + 1 < WRITERS_MANY, "numbers of writable entries");
+_Static_assert(TLB_SETS * TLB_SIZE + 1 < WRITERS_MANY, "numbers of writable entries");
 _Static_assert(sizeof(struct tlb_entry) == sizeof(struct tlb_code_entry), "parts are emptied alike");
 _Static_assert(sizeof(struct tlb_entry) == sizeof(struct tlb_jump), "parts are emptied alike");
 
@@ -33,7 +33,7 @@ static void empty(struct tlb_set *set, enum tlb_part part) {
 }
 
 static void empty_all(struct mmu *mmu, enum tlb_part part) {
-  for (unsigned mode = 0; mode < TLB_MODES; mode++) empty(&mmu->sets[mode], part);
+  for (unsigned set = 0; set < TLB_SETS; set++) empty(&mmu->sets[set], part);
 }
 
 /* Entry i, empty so far, is about to be filled. */
@@ -71,11 +71,11 @@ void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host) {
 void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host) {
   struct mmu *mmu = hart->mmu;
   uint64_t page = va & PAGE_MASK;
-  unsigned mode = (unsigned)(hart->tlb_data - mmu->sets), i = tlb_index(va);
+  unsigned set = (unsigned)(hart->tlb_data - mmu->sets), i = tlb_index(va);
   struct tlb_entry *entry = &hart->tlb_data->write[i];
   mmu->counters.fill_write++;
   if (entry->tag == TLB_NO_TAG) note_filled(hart->tlb_data, TLB_WRITE, i);
-  remember_writer(mmu, host, mode * TLB_SIZE + i);
+  remember_writer(mmu, host, set * TLB_SIZE + i);
   *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
 }
 
@@ -98,31 +98,82 @@ void tlb_fill_jump(struct hart *hart, uint64_t va, const void *native) {
   *jump = (struct tlb_jump){va, native};
 }
 
-void tlb_drop_page(struct mmu *mmu, uint64_t va, bool data, bool code) {
-  unsigned i = tlb_index(va), k = tlb_code_index(va);
-  for (unsigned mode = 0; mode < TLB_MACHINE; mode++) {
-    struct tlb_set *set = &mmu->sets[mode];
-    if (data) set->read[i].tag = set->write[i].tag = TLB_NO_TAG;
-    if (!code || set->code[k].tag == TLB_NO_TAG) continue;
-    set->code[k].tag = TLB_NO_TAG;
-    empty(set, TLB_JUMPS);
+static void drop_entry(struct tlb_set *set, uint64_t va, bool code) {
+  if (!code) {
+    set->read[tlb_index(va)].tag = set->write[tlb_index(va)].tag = TLB_NO_TAG;
+    return;
+  }
+  struct tlb_code_entry *entry = &set->code[tlb_code_index(va)];
+  if (entry->tag == TLB_NO_TAG) return;
+  entry->tag = TLB_NO_TAG;
+  empty(set, TLB_JUMPS);
+}
+
+void tlb_drop_page(struct mmu *mmu, uint64_t va, const uint16_t *asid, bool code) {
+  for (unsigned bank = 0; bank < TLB_BANKS; bank++) {
+    if (asid && mmu->banks[bank].key != *asid) continue;
+    for (unsigned mode = 0; mode < TLB_MODES; mode++)
+      drop_entry(&mmu->sets[bank * TLB_MODES + mode], va, code);
   }
 }
 
+static void empty_bank(struct mmu *mmu, unsigned bank) {
+  for (unsigned mode = 0; mode < TLB_MODES; mode++)
+    for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty(&mmu->sets[bank * TLB_MODES + mode], part);
+}
+
+void tlb_drop_asid(struct mmu *mmu, uint16_t asid) {
+  for (unsigned bank = 0; bank < TLB_BANKS; bank++)
+    if (mmu->banks[bank].key == asid) empty_bank(mmu, bank);
+}
+
 void tlb_drop_translated(struct hart *hart) {
-  for (unsigned mode = 0; mode < TLB_MACHINE; mode++)
-    for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty(&hart->mmu->sets[mode], part);
+  for (unsigned bank = 0; bank < TLB_BANKS; bank++) empty_bank(hart->mmu, bank);
+}
+
+/* A new set: every entry becomes empty, whatever it holds. */
+static void forget_set(struct tlb_set *set) {
+  for (enum tlb_part part = 0; part < TLB_PARTS; part++) {
+    set->filled[part].count = TLB_FILLED_MAX + 1;
+    empty(set, part);
+  }
+}
+
+/* The bank of a key, or the one that has not been chosen for longest, emptied. */
+static unsigned choose_bank(struct mmu *mmu, uint32_t key) {
+  unsigned oldest = 0;
+  for (unsigned bank = 0; bank < TLB_BANKS; bank++) {
+    if (mmu->banks[bank].key == key) return bank;
+    if (mmu->banks[bank].used < mmu->banks[oldest].used) oldest = bank;
+  }
+  if (mmu->banks[oldest].key == TLB_KEY_NONE)
+    for (unsigned mode = 0; mode < TLB_MODES; mode++) forget_set(&mmu->sets[oldest * TLB_MODES + mode]);
+  else
+    empty_bank(mmu, oldest);
+  mmu->banks[oldest].key = key;
+  return oldest;
+}
+
+struct tlb_set *tlb_present_sets(struct hart *hart) {
+  struct mmu *mmu = hart->mmu;
+  uint64_t satp = hart->csr.satp;
+  uint32_t key = satp >> 60 == SATP_BARE ? TLB_KEY_BARE : (uint16_t)(satp >> SATP_ASID_SHIFT);
+  if (mmu->banks[mmu->bank].key != key) {
+    mmu->bank = choose_bank(mmu, key);
+    mmu->banks[mmu->bank].used = ++mmu->switches;
+  }
+  return &mmu->sets[mmu->bank * TLB_MODES];
 }
 
 void tlb_drop_level1(struct hart *hart) {
   for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty_all(hart->mmu, part);
 }
 
-void tlb_forget_level1(struct hart *hart) {
-  for (unsigned mode = 0; mode < TLB_MODES; mode++)
-    for (enum tlb_part part = 0; part < TLB_PARTS; part++)
-      hart->mmu->sets[mode].filled[part].count = TLB_FILLED_MAX + 1;
-  tlb_drop_level1(hart);
+/* Banks that are never chosen stay untouched memory. */
+void tlb_create_level1(struct hart *hart) {
+  struct mmu *mmu = hart->mmu;
+  for (unsigned bank = 0; bank < TLB_BANKS; bank++) mmu->banks[bank].key = TLB_KEY_NONE;
+  forget_set(&mmu->sets[TLB_MACHINE]);
 }
 
 void tlb_drop_writable(struct hart *hart) { empty_all(hart->mmu, TLB_WRITE); }
@@ -149,7 +200,7 @@ void tlb_protect_page(struct hart *hart, const uint8_t *host) {
   struct mmu *mmu = hart->mmu;
   uint16_t *writer = &mmu->writers[(uint64_t)(host - mmu->phys->ram) >> PAGE_SHIFT];
   if (*writer == WRITERS_MANY) {
-    for (unsigned mode = 0; mode < TLB_MODES; mode++) drop_writers(&mmu->sets[mode], host);
+    for (unsigned set = 0; set < TLB_SETS; set++) drop_writers(&mmu->sets[set], host);
   } else if (*writer) {
     struct tlb_entry *entry = writable_entry(mmu, *writer - 1u);
     if (maps(entry, host)) entry->tag = TLB_NO_TAG;

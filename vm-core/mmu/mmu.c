@@ -4,16 +4,15 @@
 
 #include "mmu/tlb.h"
 
-static struct tlb_set *set_for(const struct hart *hart, unsigned priv) {
-  struct mmu *mmu = hart->mmu;
-  if (priv == PRIV_M) return &mmu->sets[TLB_MACHINE];
-  if (priv == PRIV_U) return &mmu->sets[TLB_USER];
-  return &mmu->sets[hart->csr.mstatus & MSTATUS_SUM ? TLB_SUPERVISOR_SUM : TLB_SUPERVISOR];
+static struct tlb_set *set_for(struct hart *hart, unsigned priv, bool sum) {
+  if (priv == PRIV_M) return &hart->mmu->sets[TLB_MACHINE];
+  struct tlb_set *sets = tlb_present_sets(hart);
+  return &sets[priv == PRIV_U ? TLB_USER : sum ? TLB_SUPERVISOR_SUM : TLB_SUPERVISOR];
 }
 
 static void choose_sets(struct hart *hart) {
-  hart->tlb_data = set_for(hart, mmu_effective_priv(hart, ACCESS_LOAD));
-  hart->tlb_exec = hart->priv == PRIV_S ? &hart->mmu->sets[TLB_SUPERVISOR] : set_for(hart, hart->priv);
+  hart->tlb_data = set_for(hart, mmu_effective_priv(hart, ACCESS_LOAD), hart->csr.mstatus & MSTATUS_SUM);
+  hart->tlb_exec = set_for(hart, hart->priv, false);
 }
 
 static void context_changed(struct hart *hart, unsigned changes) {
@@ -21,8 +20,6 @@ static void context_changed(struct hart *hart, unsigned changes) {
     pmp_update(hart);
     tlb_drop_level1(hart);
     hart->leave = true;
-  } else if (changes & CONTEXT_SATP) {
-    tlb_drop_translated(hart);
   }
   choose_sets(hart);
 }
@@ -40,7 +37,7 @@ bool mmu_attach(struct hart *hart, struct phys *phys) {
     mmu_detach(hart);
     return false;
   }
-  tlb_forget_level1(hart);
+  tlb_create_level1(hart);
   hart->hooks.context_changed = context_changed;
   context_changed(hart, CONTEXT_MODE | CONTEXT_PERMS);
   hart->leave = false;

@@ -4,12 +4,12 @@
 
 #include "telemetry/telemetry.h"
 
-enum { ASID_SHIFT = 44, LEVEL_NAPOT = 4 };
+enum { LEVEL_NAPOT = 4 };
 
 /* Virtual-address bits a leaf of each level covers. */
 static const uint8_t leaf_shift[] = {12, 21, 30, 39, 16};
 
-static uint16_t current_asid(const struct hart *hart) { return (uint16_t)(hart->csr.satp >> ASID_SHIFT); }
+static uint16_t current_asid(const struct hart *hart) { return (uint16_t)(hart->csr.satp >> SATP_ASID_SHIFT); }
 
 static struct l2_entry *l2_slot(struct mmu *mmu, uint64_t va, enum access access) {
   uint64_t vpn = va >> PAGE_SHIFT;
@@ -55,12 +55,12 @@ static bool l2_allows(const struct hart *hart, const struct l2_entry *entry, enu
   return pte_allows(hart, entry->pte, access, priv);
 }
 
-/* Inclusion: what leaves level 2 leaves level 1. */
-static void l2_replace(struct mmu *mmu, struct l2_entry *entry, const struct l2_entry *new,
-                       enum access access) {
-  if (entry->pte)
-    tlb_drop_page(mmu, entry->vpn << PAGE_SHIFT, access != ACCESS_FETCH, access == ACCESS_FETCH);
-  *entry = *new;
+/* Inclusion: what leaves level 2 leaves level 1. What a fence killed has left it already. */
+static void l2_drop(struct mmu *mmu, struct l2_entry *entry, enum access access) {
+  if (l2_alive(mmu, entry, entry->asid))
+    tlb_drop_page(mmu, entry->vpn << PAGE_SHIFT, entry->pte & PTE_G ? NULL : &entry->asid,
+                  access == ACCESS_FETCH);
+  entry->pte = 0;
 }
 
 static bool untranslated(const struct hart *hart, unsigned priv) {
@@ -99,12 +99,12 @@ bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct tr
   if (!mmu_walk(hart, va, access, mmu_effective_priv(hart, access), &walk)) return false;
   note_large(mmu, va, walk.level);
   struct l2_entry *entry = l2_slot(mmu, va, access);
-  struct l2_entry new = {.vpn = va >> PAGE_SHIFT,
-                         .page = walk.page,
-                         .stamp = mmu->clock,
-                         .asid = current_asid(hart),
-                         .pte = walk.pte};
-  l2_replace(mmu, entry, &new, access);
+  l2_drop(mmu, entry, access);
+  *entry = (struct l2_entry){.vpn = va >> PAGE_SHIFT,
+                             .page = walk.page,
+                             .stamp = mmu->clock,
+                             .asid = current_asid(hart),
+                             .pte = walk.pte};
   found(hart, va, access, entry, out);
   return true;
 }
@@ -125,8 +125,7 @@ static void flush_page(struct mmu *mmu, uint64_t va, const uint64_t *asid) {
     struct l2_entry *entry = l2_slot(mmu, va, access);
     if (entry->vpn != va >> PAGE_SHIFT) continue;
     if (asid && ((entry->pte & PTE_G) || entry->asid != (uint16_t)*asid)) continue;
-    entry->pte = 0;
-    tlb_drop_page(mmu, va, access != ACCESS_FETCH, access == ACCESS_FETCH);
+    l2_drop(mmu, entry, access);
   }
 }
 
@@ -143,5 +142,5 @@ void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid) {
     return;
   }
   mmu->flushed_asid[(uint16_t)*asid] = ++mmu->clock;
-  if ((uint16_t)*asid == current_asid(hart)) tlb_drop_translated(hart);
+  tlb_drop_asid(mmu, (uint16_t)*asid);
 }

@@ -1,8 +1,9 @@
 /* Software TLB. Two levels, both part of the one choke point for writes.
  *
- * Level 1 (struct tlb_set, mmu/level1.c) is what engines probe inline: direct-mapped, one set per mode, entries
- * {tag, addend}. It holds only what level 2 holds (inclusion), except in modes without translation. Level 2
- * (struct l2) keeps translations by virtual page with ASID; which translations are cached, and so whether a stale one
+ * Level 1 (struct tlb_set, mmu/level1.c) is what engines probe inline: direct-mapped, entries {tag, addend}, one
+ * set for M mode and, in each of a few banks, one for each other mode. A bank belongs to an address space, so
+ * that a switch back finds it filled. Level 1 holds only what level 2 holds (inclusion), except in modes without
+ * translation. Level 2 (struct l2_entry) keeps translations by virtual page with ASID; which translations are cached, and so whether a stale one
  * may still be used, is a function of the guest's accesses alone: dropping any level-1 entry at any time
  * cannot be seen by the guest. Instruction and data translations live in separate level-2 tables for the same
  * reason: engines differ in how often they look up a fetch they have already done. */
@@ -54,8 +55,17 @@ struct tlb_set {
   struct tlb_filled filled[TLB_PARTS];
 };
 
-/* Sets by mode. SUM makes no difference to fetches: they use the set without. */
-enum tlb_mode { TLB_USER, TLB_SUPERVISOR, TLB_SUPERVISOR_SUM, TLB_MACHINE, TLB_MODES };
+/* Sets of a bank. SUM makes no difference to fetches: they use the set without. */
+enum tlb_mode { TLB_USER, TLB_SUPERVISOR, TLB_SUPERVISOR_SUM, TLB_MODES };
+enum { TLB_BANKS = 4, TLB_MACHINE = TLB_BANKS * TLB_MODES, TLB_SETS };
+
+/* Keys of banks: an ASID, or one of these. */
+enum { TLB_KEY_BARE = 1 << 16, TLB_KEY_NONE };
+
+struct tlb_bank {
+  uint32_t key;
+  uint64_t used; /* when it was last chosen, in switches */
+};
 
 enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
@@ -85,7 +95,10 @@ struct mmu {
   uint64_t seen_large[4][64];
   struct l2_entry data[L2_DATA_SIZE];
   struct l2_entry fetch[L2_FETCH_SIZE];
-  struct tlb_set sets[TLB_MODES];
+  struct tlb_set sets[TLB_SETS];
+  struct tlb_bank banks[TLB_BANKS];
+  unsigned bank; /* of the present address space */
+  uint64_t switches;
   /* By RAM page: the one writable entry it may have, as number + 1; 0: none; WRITERS_MANY. */
   uint16_t *writers;
   uint64_t page_count;
@@ -144,11 +157,18 @@ void tlb_drop_jumps(struct hart *hart);
 void tlb_drop_translated(struct hart *hart);
 void tlb_drop_level1(struct hart *hart);
 
-/* A new TLB: every entry of level 1 becomes empty, whatever it holds. */
-void tlb_forget_level1(struct hart *hart);
+/* Level 1 of a new, zeroed struct mmu. */
+void tlb_create_level1(struct hart *hart);
 
-/* Drop what S and U modes have of the page of va: as data, as code. */
-void tlb_drop_page(struct mmu *mmu, uint64_t va, bool data, bool code);
+/* Drop what S and U modes have of the page of va, as data or as code, in the address space of an ASID (NULL:
+ * in all). */
+void tlb_drop_page(struct mmu *mmu, uint64_t va, const uint16_t *asid, bool code);
+
+/* Drop what S and U modes have in the address space of an ASID. */
+void tlb_drop_asid(struct mmu *mmu, uint16_t asid);
+
+/* The first of the sets of S and U modes in the present address space. */
+struct tlb_set *tlb_present_sets(struct hart *hart);
 
 /* Drop the writable level-1 entries whose addend maps to host page `host` (it now carries code). */
 void tlb_protect_page(struct hart *hart, const uint8_t *host);
