@@ -84,6 +84,15 @@ static bool arena_has(const struct block_store *store, size_t size) {
 static void *arena_take(struct block_store *store, size_t size) {
   void *memory = store->arena + store->used;
   store->used += (size + 15) & ~(size_t)15;
+  if (store->used > store->touched) store->touched = store->used;
+  return memory;
+}
+
+/* Zeroed; untouched memory is left to become real where it is used. */
+static void *arena_take_zeroed(struct block_store *store, size_t size) {
+  size_t dirty = store->touched - store->used;
+  void *memory = arena_take(store, size);
+  memset(memory, 0, dirty < size ? dirty : size);
   return memory;
 }
 
@@ -95,8 +104,7 @@ static struct code_page *page_for(struct block_store *store, uint64_t gpa) {
   if (!arena_has(store, sizeof(struct code_page) + block_size(BLOCK_MAX_OPS) + 64)) block_flush(store);
   struct code_page *page = store->pages[number];
   if (page) return page;
-  page = arena_take(store, sizeof *page);
-  memset(page, 0, sizeof *page);
+  page = arena_take_zeroed(store, sizeof *page);
   page->number = number;
   page->native = store->translator.no_native;
   store->pages[number] = page;

@@ -30,7 +30,7 @@ struct block_store {
   struct hart *hart;
   struct insn_index index;
   uint8_t *arena;
-  size_t used;
+  size_t used, touched; /* bytes; behind `touched` the arena is zero, as it was made */
   struct code_page **pages; /* by RAM page number */
   uint64_t page_count;
   uint64_t *live; /* RAM page numbers that have a code_page */

@@ -21,6 +21,9 @@ static struct tlb_entry *entries_of(struct tlb_set *set, enum tlb_part part, uns
   return (struct tlb_entry *)((uint8_t *)set + parts[part].offset);
 }
 
+/* In memory that was never used every entry but the first is empty as it is: address 0 is none of theirs. */
+static bool is_empty(uint64_t tag, unsigned i) { return tag == TLB_NO_TAG || (!tag && i); }
+
 static void empty(struct tlb_set *set, enum tlb_part part) {
   struct tlb_filled *filled = &set->filled[part];
   unsigned count;
@@ -64,7 +67,7 @@ void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host) {
   uint64_t page = va & PAGE_MASK;
   struct tlb_entry *entry = &hart->tlb_data->read[tlb_index(va)];
   hart->mmu->counters.fill_read++;
-  if (entry->tag == TLB_NO_TAG) note_filled(hart->tlb_data, TLB_READ, tlb_index(va));
+  if (is_empty(entry->tag, tlb_index(va))) note_filled(hart->tlb_data, TLB_READ, tlb_index(va));
   *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
 }
 
@@ -74,7 +77,7 @@ void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host) {
   unsigned set = (unsigned)(hart->tlb_data - mmu->sets), i = tlb_index(va);
   struct tlb_entry *entry = &hart->tlb_data->write[i];
   mmu->counters.fill_write++;
-  if (entry->tag == TLB_NO_TAG) note_filled(hart->tlb_data, TLB_WRITE, i);
+  if (is_empty(entry->tag, i)) note_filled(hart->tlb_data, TLB_WRITE, i);
   remember_writer(mmu, host, set * TLB_SIZE + i);
   *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
 }
@@ -82,10 +85,11 @@ void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host) {
 /* A jump goes with the code entry it was found by. */
 void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page) {
   struct tlb_set *set = hart->tlb_exec;
-  struct tlb_code_entry *entry = &set->code[tlb_code_index(va)];
+  unsigned i = tlb_code_index(va);
+  struct tlb_code_entry *entry = &set->code[i];
   hart->mmu->counters.fill_fetch++;
-  if (entry->tag == TLB_NO_TAG)
-    note_filled(set, TLB_CODE, tlb_code_index(va));
+  if (is_empty(entry->tag, i))
+    note_filled(set, TLB_CODE, i);
   else if (entry->tag != (va & PAGE_MASK) || entry->page != page)
     empty(set, TLB_JUMPS);
   *entry = (struct tlb_code_entry){va & PAGE_MASK, page};
@@ -93,8 +97,9 @@ void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page) {
 
 void tlb_fill_jump(struct hart *hart, uint64_t va, const void *native) {
   struct tlb_set *set = hart->tlb_exec;
-  struct tlb_jump *jump = &set->jumps[tlb_jump_index(va)];
-  if (jump->tag == TLB_NO_TAG) note_filled(set, TLB_JUMPS, tlb_jump_index(va));
+  unsigned i = tlb_jump_index(va);
+  struct tlb_jump *jump = &set->jumps[i];
+  if (is_empty(jump->tag, i)) note_filled(set, TLB_JUMPS, i);
   *jump = (struct tlb_jump){va, native};
 }
 
@@ -104,7 +109,7 @@ static void drop_entry(struct tlb_set *set, uint64_t va, bool code) {
     return;
   }
   struct tlb_code_entry *entry = &set->code[tlb_code_index(va)];
-  if (entry->tag == TLB_NO_TAG) return;
+  if (is_empty(entry->tag, tlb_code_index(va))) return;
   entry->tag = TLB_NO_TAG;
   empty(set, TLB_JUMPS);
 }
@@ -131,12 +136,9 @@ void tlb_drop_translated(struct hart *hart) {
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) empty_bank(hart->mmu, bank);
 }
 
-/* A new set: every entry becomes empty, whatever it holds. */
-static void forget_set(struct tlb_set *set) {
-  for (enum tlb_part part = 0; part < TLB_PARTS; part++) {
-    set->filled[part].count = TLB_FILLED_MAX + 1;
-    empty(set, part);
-  }
+/* Zeroed memory becomes a set of empty entries. */
+static void create_set(struct tlb_set *set) {
+  set->read[0].tag = set->write[0].tag = set->code[0].tag = set->jumps[0].tag = TLB_NO_TAG;
 }
 
 /* The bank of a key, or the one that has not been chosen for longest, emptied. */
@@ -147,7 +149,7 @@ static unsigned choose_bank(struct mmu *mmu, uint32_t key) {
     if (mmu->banks[bank].used < mmu->banks[oldest].used) oldest = bank;
   }
   if (mmu->banks[oldest].key == TLB_KEY_NONE)
-    for (unsigned mode = 0; mode < TLB_MODES; mode++) forget_set(&mmu->sets[oldest * TLB_MODES + mode]);
+    for (unsigned mode = 0; mode < TLB_MODES; mode++) create_set(&mmu->sets[oldest * TLB_MODES + mode]);
   else
     empty_bank(mmu, oldest);
   mmu->banks[oldest].key = key;
@@ -173,7 +175,7 @@ void tlb_drop_level1(struct hart *hart) {
 void tlb_create_level1(struct hart *hart) {
   struct mmu *mmu = hart->mmu;
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) mmu->banks[bank].key = TLB_KEY_NONE;
-  forget_set(&mmu->sets[TLB_MACHINE]);
+  create_set(&mmu->sets[TLB_MACHINE]);
 }
 
 void tlb_drop_writable(struct hart *hart) { empty_all(hart->mmu, TLB_WRITE); }
