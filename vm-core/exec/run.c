@@ -199,7 +199,8 @@ static enum stop_reason between(struct engine *engine, const struct run_limits *
 }
 
 /* A trap was taken and nothing else can have changed: handlers are entered with less enabled than before, and
- * time, events and input have their instants at the end of the budget. What asks for more sets hart->leave. */
+ * time, events and input have their instants at the end of the budget. What asks for more sets hart->leave.
+ */
 static bool goes_straight_on(const struct engine *engine) {
   const struct hart *hart = engine->hart;
   return hart->budget > 0 && !hart->leave && !hart->stop_request && engine->stuck < STUCK_TRAPS &&

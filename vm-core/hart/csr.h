@@ -20,9 +20,9 @@ void csr_write(struct hart *hart, unsigned number, uint64_t value);
 /* What csrrw, csrrs and csrrc make of the old value and their operand. */
 enum csr_action { CSR_SWAP, CSR_SET, CSR_CLEAR };
 
-/* Such an instruction on sstatus, when it is allowed, changes neither MXR nor an interrupt's chance and so does
- * not end the block: done, with the value read in hart->load_value. false: nothing was done. Does not look at
- * time: hart->stimer.queued says that the timer is not due. */
+/* Such an instruction on sstatus, when it is allowed, changes neither MXR nor an interrupt's chance and so
+ * does not end the block: done, with the value read in hart->load_value. false: nothing was done. Does not
+ * look at time: hart->stimer.queued says that the timer is not due. */
 bool csr_change_sstatus(struct hart *hart, enum csr_action action, uint64_t source);
 
 /* mstatus and its parts used outside csr.c. */

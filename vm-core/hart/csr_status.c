@@ -40,7 +40,7 @@ bool csr_change_sstatus(struct hart *hart, enum csr_action action, uint64_t sour
   uint64_t new = (old & ~mask) | (wanted & mask), changed = old ^ new;
   if (changed & MSTATUS_MXR) return false;
   bool quiet = !((csr->mip_lines | csr->mip_soft) & csr->mie) && hart->stimer.queued;
-  if ((changed & new & MSTATUS_SIE) && !quiet) return false;
+  if ((changed & new &MSTATUS_SIE) && !quiet) return false;
   hart->load_value = csr_read_sstatus(hart);
   hart->csr.mstatus = new;
   if (changed & MSTATUS_SUM) hart->hooks.context_changed(hart, CONTEXT_MODE);

@@ -30,7 +30,7 @@ struct block_store {
   struct hart *hart;
   struct insn_index index;
   uint8_t *arena;
-  size_t used, touched; /* bytes; behind `touched` the arena is zero, as it was made */
+  size_t used, touched;     /* bytes; behind `touched` the arena is zero, as it was made */
   struct code_page **pages; /* by RAM page number */
   uint64_t page_count;
   uint64_t *live; /* RAM page numbers that have a code_page */
@@ -51,8 +51,8 @@ void block_store_destroy(struct block_store *store);
  */
 const struct block *block_find(struct block_store *store);
 
-/* The code page of the instruction at va when the TLB knows it without a walk and it has one; it is in level 1
- * then. Else NULL, and nothing was done. */
+/* The code page of the instruction at va when the TLB knows it without a walk and it has one; it is in level
+ * 1 then. Else NULL, and nothing was done. */
 struct code_page *block_page_known(struct block_store *store, uint64_t va);
 
 /* The first `insns` instructions of a block, as a scratch block valid until the next call. */

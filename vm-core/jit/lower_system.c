@@ -1,5 +1,5 @@
-/* CSR instructions the kernel executes all the time: plain words, sstatus and time. In the fast code of a node
- * only; what is not allowed, or would end the block, is done by the op function. */
+/* CSR instructions the kernel executes all the time: plain words, sstatus and time. In the fast code of a
+ * node only; what is not allowed, or would end the block, is done by the op function. */
 #include "hart/csr.h"
 #include "jit/emit.h"
 
@@ -96,8 +96,8 @@ static void read_sstatus(struct emitter *e, unsigned rd) {
   set_result(e, rd, SLJIT_R1);
 }
 
-/* Nothing can become pending and enabled: no line or bit of mip that mie has, and the timer's instant, if there
- * is one, lies ahead. */
+/* Nothing can become pending and enabled: no line or bit of mip that mie has, and the timer's instant, if
+ * there is one, lies ahead. */
 static void need_quiet(struct emitter *e) {
   op1(e, SLJIT_MOV, reg(SLJIT_R0), (struct operand){HART(csr.mip_lines)});
   op2(e, SLJIT_OR, reg(SLJIT_R0), reg(SLJIT_R0), (struct operand){HART(csr.mip_soft)});

@@ -77,7 +77,18 @@ static struct sljit_label *emit_helper(struct emitter *e, sljit_uw helper, bool 
   return label;
 }
 
-enum { STUB_MISS, STUB_PC, STUB_SIDE, STUB_NULL, STUB_FIND, STUB_REFILL, STUB_REFILL_F, STUB_STATUS, STUB_STATUS_F, STUBS };
+enum {
+  STUB_MISS,
+  STUB_PC,
+  STUB_SIDE,
+  STUB_NULL,
+  STUB_FIND,
+  STUB_REFILL,
+  STUB_REFILL_F,
+  STUB_STATUS,
+  STUB_STATUS_F,
+  STUBS
+};
 
 static bool generate(struct jit *jit, struct emitter *e, struct sljit_label *label[STUBS]) {
   struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES, jit->cache.to_exec};

@@ -14,9 +14,9 @@
 bool mem_load(struct hart *hart, uint64_t va, unsigned size);
 bool mem_store(struct hart *hart, uint64_t va, unsigned size, uint64_t value);
 
-/* For engines whose probe missed: fill level 1 for this access from what level 2 knows, so that the same probe
- * hits now. false: nothing was done, the access must go its full way (a walk, a device, a page that is watched
- * or carries code, an access that is not aligned). */
+/* For engines whose probe missed: fill level 1 for this access from what level 2 knows, so that the same
+ * probe hits now. false: nothing was done, the access must go its full way (a walk, a device, a page that is
+ * watched or carries code, an access that is not aligned). */
 bool mem_refill(struct hart *hart, uint64_t va, unsigned size, bool write);
 
 /* Host address for an atomic access, naturally aligned, RAM only; *gpa receives the physical address.

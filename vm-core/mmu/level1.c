@@ -5,7 +5,7 @@
 
 enum { WRITERS_MANY = UINT16_MAX };
 
-_Static_assert(TLB_SETS * TLB_SIZE + 1 < WRITERS_MANY, "numbers of writable entries");
+_Static_assert(TLB_SETS *TLB_SIZE + 1 < WRITERS_MANY, "numbers of writable entries");
 _Static_assert(sizeof(struct tlb_entry) == sizeof(struct tlb_code_entry), "parts are emptied alike");
 _Static_assert(sizeof(struct tlb_entry) == sizeof(struct tlb_jump), "parts are emptied alike");
 

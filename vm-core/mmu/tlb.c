@@ -9,11 +9,19 @@ enum { LEVEL_NAPOT = 4 };
 /* Virtual-address bits a leaf of each level covers. */
 static const uint8_t leaf_shift[] = {12, 21, 30, 39, 16};
 
-static uint16_t current_asid(const struct hart *hart) { return (uint16_t)(hart->csr.satp >> SATP_ASID_SHIFT); }
+static uint16_t current_asid(const struct hart *hart) {
+  return (uint16_t)(hart->csr.satp >> SATP_ASID_SHIFT);
+}
 
-static struct l2_entry *l2_slot(struct mmu *mmu, uint64_t va, enum access access) {
+/* Where an entry may be: a place for global pages, and one for each class of ASIDs, so that address spaces
+ * that look alike (a parent and its child) do not take each other's places. */
+enum { CLASS_GLOBAL = 0, ASID_CLASSES = 4, L2_CLASSES = 1 + ASID_CLASSES };
+
+static unsigned asid_class(uint16_t asid) { return 1u + asid % ASID_CLASSES; }
+
+static struct l2_entry *l2_slot(struct mmu *mmu, uint64_t va, enum access access, unsigned class) {
   uint64_t vpn = va >> PAGE_SHIFT;
-  uint64_t hash = vpn ^ vpn >> 12;
+  uint64_t hash = vpn ^ vpn >> 12 ^ class * 0x5b5u;
   return access == ACCESS_FETCH ? &mmu->fetch[hash & (L2_FETCH_SIZE - 1)]
                                 : &mmu->data[hash & (L2_DATA_SIZE - 1)];
 }
@@ -75,11 +83,35 @@ static void found(struct hart *hart, uint64_t va, enum access access, const stru
   *out = (struct translation){entry->page, entry->pte};
 }
 
-/* The entry of va, or NULL when it must be walked for. */
+/* The entry of va, or NULL when it must be walked for. Kernels have global pages in the upper half: there
+ * they are looked for first. */
 static struct l2_entry *l2_find(struct hart *hart, uint64_t va, enum access access, unsigned priv) {
-  struct l2_entry *entry = l2_slot(hart->mmu, va, access);
-  if (entry->vpn != va >> PAGE_SHIFT || !l2_alive(hart->mmu, entry, current_asid(hart))) return NULL;
-  return l2_allows(hart, entry, access, priv) ? entry : NULL;
+  uint16_t asid = current_asid(hart);
+  unsigned upper = va >> 63;
+  for (unsigned i = 0; i < 2; i++) {
+    struct l2_entry *entry =
+        l2_slot(hart->mmu, va, access, i == upper ? asid_class(asid) : (unsigned)CLASS_GLOBAL);
+    if (entry->vpn == va >> PAGE_SHIFT && l2_alive(hart->mmu, entry, asid) &&
+        l2_allows(hart, entry, access, priv))
+      return entry;
+  }
+  return NULL;
+}
+
+/* What was known of va gives way to what a walk found. */
+static struct l2_entry *l2_insert(struct hart *hart, uint64_t va, enum access access,
+                                  const struct walk_result *walk) {
+  struct mmu *mmu = hart->mmu;
+  uint16_t asid = current_asid(hart);
+  struct l2_entry *global = l2_slot(mmu, va, access, CLASS_GLOBAL);
+  struct l2_entry *own = l2_slot(mmu, va, access, asid_class(asid));
+  bool is_global = walk->pte & PTE_G;
+  if (is_global || global->vpn == va >> PAGE_SHIFT) l2_drop(mmu, global, access);
+  if (!is_global || (own->vpn == va >> PAGE_SHIFT && own->asid == asid)) l2_drop(mmu, own, access);
+  struct l2_entry *entry = is_global ? global : own;
+  *entry = (struct l2_entry){
+      .vpn = va >> PAGE_SHIFT, .page = walk->page, .stamp = mmu->clock, .asid = asid, .pte = walk->pte};
+  return entry;
 }
 
 bool mmu_translate_known(struct hart *hart, uint64_t va, enum access access, struct translation *out) {
@@ -98,19 +130,13 @@ bool mmu_translate(struct hart *hart, uint64_t va, enum access access, struct tr
   mmu->counters.walks++;
   if (!mmu_walk(hart, va, access, mmu_effective_priv(hart, access), &walk)) return false;
   note_large(mmu, va, walk.level);
-  struct l2_entry *entry = l2_slot(mmu, va, access);
-  l2_drop(mmu, entry, access);
-  *entry = (struct l2_entry){.vpn = va >> PAGE_SHIFT,
-                             .page = walk.page,
-                             .stamp = mmu->clock,
-                             .asid = current_asid(hart),
-                             .pte = walk.pte};
-  found(hart, va, access, entry, out);
+  found(hart, va, access, l2_insert(hart, va, access, &walk), out);
   return true;
 }
 
 void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access) {
-  *l2_slot(mmu, entry->vpn << PAGE_SHIFT, access) = *entry;
+  unsigned class = entry->pte & PTE_G ? (unsigned)CLASS_GLOBAL : asid_class(entry->asid);
+  *l2_slot(mmu, entry->vpn << PAGE_SHIFT, access, class) = *entry;
 }
 
 static void flush_everything(struct hart *hart) {
@@ -121,8 +147,9 @@ static void flush_everything(struct hart *hart) {
 }
 
 static void flush_page(struct mmu *mmu, uint64_t va, const uint64_t *asid) {
-  for (enum access access = ACCESS_STORE; access <= ACCESS_FETCH; access++) {
-    struct l2_entry *entry = l2_slot(mmu, va, access);
+  for (unsigned i = 0; i < 2 * L2_CLASSES; i++) {
+    enum access access = i % 2 ? ACCESS_FETCH : ACCESS_STORE;
+    struct l2_entry *entry = l2_slot(mmu, va, access, i / 2);
     if (entry->vpn != va >> PAGE_SHIFT) continue;
     if (asid && ((entry->pte & PTE_G) || entry->asid != (uint16_t)*asid)) continue;
     l2_drop(mmu, entry, access);

@@ -1,12 +1,13 @@
 /* Software TLB. Two levels, both part of the one choke point for writes.
  *
- * Level 1 (struct tlb_set, mmu/level1.c) is what engines probe inline: direct-mapped, entries {tag, addend}, one
- * set for M mode and, in each of a few banks, one for each other mode. A bank belongs to an address space, so
- * that a switch back finds it filled. Level 1 holds only what level 2 holds (inclusion), except in modes without
- * translation. Level 2 (struct l2_entry) keeps translations by virtual page with ASID; which translations are cached, and so whether a stale one
- * may still be used, is a function of the guest's accesses alone: dropping any level-1 entry at any time
- * cannot be seen by the guest. Instruction and data translations live in separate level-2 tables for the same
- * reason: engines differ in how often they look up a fetch they have already done. */
+ * Level 1 (struct tlb_set, mmu/level1.c) is what engines probe inline: direct-mapped, entries {tag, addend},
+ * one set for M mode and, in each of a few banks, one for each other mode. A bank belongs to an address
+ * space, so that a switch back finds it filled. Level 1 holds only what level 2 holds (inclusion), except in
+ * modes without translation. Level 2 (struct l2_entry) keeps translations by virtual page with ASID; which
+ * translations are cached, and so whether a stale one may still be used, is a function of the guest's
+ * accesses alone: dropping any level-1 entry at any time cannot be seen by the guest. Instruction and data
+ * translations live in separate level-2 tables for the same reason: engines differ in how often they look up
+ * a fetch they have already done. */
 #ifndef MMU_TLB_H
 #define MMU_TLB_H
 
@@ -19,7 +20,8 @@ struct code_page;
 enum { TLB_SIZE = 4096, TLB_CODE_SIZE = 512, TLB_JUMPS_SIZE = 4096 };
 enum { L2_DATA_SIZE = 8192, L2_FETCH_SIZE = 2048 };
 
-/* A tag nothing matches: bits 11:3 of a masked address are always zero, and so is bit 0 of an instruction's. */
+/* A tag nothing matches: bits 11:3 of a masked address are always zero, and so is bit 0 of an instruction's.
+ */
 #define TLB_NO_TAG UINT64_MAX
 
 struct tlb_entry {
