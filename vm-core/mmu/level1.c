@@ -33,15 +33,18 @@ static void empty(struct tlb_set *set, enum tlb_part part) {
   else
     for (unsigned i = 0; i < filled->count; i++) entries[filled->index[i]].tag = TLB_NO_TAG;
   filled->count = 0;
+  filled->local = false;
 }
 
 static void empty_all(struct mmu *mmu, enum tlb_part part) {
   for (unsigned set = 0; set < TLB_SETS; set++) empty(&mmu->sets[set], part);
 }
 
-/* Entry i, empty so far, is about to be filled. */
-static void note_filled(struct tlb_set *set, enum tlb_part part, unsigned i) {
+/* Entry i, which holds `tag`, is about to be filled from what was translated last. */
+static void note_filled(struct mmu *mmu, struct tlb_set *set, enum tlb_part part, unsigned i, uint64_t tag) {
   struct tlb_filled *filled = &set->filled[part];
+  filled->local |= !mmu->global;
+  if (!is_empty(tag, i)) return;
   if (filled->count < TLB_FILLED_MAX) filled->index[filled->count] = (uint16_t)i;
   if (filled->count <= TLB_FILLED_MAX) filled->count++;
 }
@@ -67,7 +70,7 @@ void tlb_fill_read(struct hart *hart, uint64_t va, const uint8_t *host) {
   uint64_t page = va & PAGE_MASK;
   struct tlb_entry *entry = &hart->tlb_data->read[tlb_index(va)];
   hart->mmu->counters.fill_read++;
-  if (is_empty(entry->tag, tlb_index(va))) note_filled(hart->tlb_data, TLB_READ, tlb_index(va));
+  note_filled(hart->mmu, hart->tlb_data, TLB_READ, tlb_index(va), entry->tag);
   *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
 }
 
@@ -77,7 +80,7 @@ void tlb_fill_write(struct hart *hart, uint64_t va, uint8_t *host) {
   unsigned set = (unsigned)(hart->tlb_data - mmu->sets), i = tlb_index(va);
   struct tlb_entry *entry = &hart->tlb_data->write[i];
   mmu->counters.fill_write++;
-  if (is_empty(entry->tag, i)) note_filled(hart->tlb_data, TLB_WRITE, i);
+  note_filled(mmu, hart->tlb_data, TLB_WRITE, i, entry->tag);
   remember_writer(mmu, host, set * TLB_SIZE + i);
   *entry = (struct tlb_entry){page, (uint64_t)(uintptr_t)host - page};
 }
@@ -88,9 +91,8 @@ void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page) {
   unsigned i = tlb_code_index(va);
   struct tlb_code_entry *entry = &set->code[i];
   hart->mmu->counters.fill_fetch++;
-  if (is_empty(entry->tag, i))
-    note_filled(set, TLB_CODE, i);
-  else if (entry->tag != (va & PAGE_MASK) || entry->page != page)
+  note_filled(hart->mmu, set, TLB_CODE, i, entry->tag);
+  if (!is_empty(entry->tag, i) && (entry->tag != (va & PAGE_MASK) || entry->page != page))
     empty(set, TLB_JUMPS);
   *entry = (struct tlb_code_entry){va & PAGE_MASK, page};
 }
@@ -99,7 +101,7 @@ void tlb_fill_jump(struct hart *hart, uint64_t va, const void *native) {
   struct tlb_set *set = hart->tlb_exec;
   unsigned i = tlb_jump_index(va);
   struct tlb_jump *jump = &set->jumps[i];
-  if (is_empty(jump->tag, i)) note_filled(set, TLB_JUMPS, i);
+  note_filled(hart->mmu, set, TLB_JUMPS, i, jump->tag);
   *jump = (struct tlb_jump){va, native};
 }
 
@@ -128,8 +130,17 @@ static void empty_bank(struct mmu *mmu, unsigned bank) {
 }
 
 void tlb_drop_asid(struct mmu *mmu, uint16_t asid) {
-  for (unsigned bank = 0; bank < TLB_BANKS; bank++)
-    if (mmu->banks[bank].key == asid) empty_bank(mmu, bank);
+  for (unsigned bank = 0; bank < TLB_BANKS; bank++) {
+    if (mmu->banks[bank].key != asid) continue;
+    for (unsigned mode = 0; mode < TLB_MODES; mode++) {
+      struct tlb_set *set = &mmu->sets[bank * TLB_MODES + mode];
+      if (set->filled[TLB_READ].local) empty(set, TLB_READ);
+      if (set->filled[TLB_WRITE].local) empty(set, TLB_WRITE);
+      if (!set->filled[TLB_CODE].local) continue;
+      empty(set, TLB_CODE);
+      empty(set, TLB_JUMPS);
+    }
+  }
 }
 
 void tlb_drop_translated(struct hart *hart) {

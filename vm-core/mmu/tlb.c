@@ -80,6 +80,7 @@ static void found(struct hart *hart, uint64_t va, enum access access, const stru
                   struct translation *out) {
   static const uint8_t kind[] = {TELEMETRY_LOAD, TELEMETRY_STORE, TELEMETRY_FETCH};
   telemetry_filled(hart->telemetry, hart->csr.satp, va, kind[access], entry->page | (va & ~PAGE_MASK));
+  hart->mmu->global = entry->pte & PTE_G;
   *out = (struct translation){entry->page, entry->pte};
 }
 

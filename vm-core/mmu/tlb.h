@@ -45,6 +45,7 @@ struct tlb_jump {
 enum tlb_part { TLB_READ, TLB_WRITE, TLB_CODE, TLB_JUMPS, TLB_PARTS };
 enum { TLB_FILLED_MAX = 512 };
 struct tlb_filled {
+  bool local; /* some are of pages that are not global: a fence of the ASID reaches them */
   unsigned count;
   uint16_t index[TLB_FILLED_MAX];
 };
@@ -100,6 +101,7 @@ struct mmu {
   struct tlb_set sets[TLB_SETS];
   struct tlb_bank banks[TLB_BANKS];
   unsigned bank; /* of the present address space */
+  bool global;   /* what was translated last is a global page */
   uint64_t switches;
   /* By RAM page: the one writable entry it may have, as number + 1; 0: none; WRITERS_MANY. */
   uint16_t *writers;
@@ -166,7 +168,7 @@ void tlb_create_level1(struct hart *hart);
  * in all). */
 void tlb_drop_page(struct mmu *mmu, uint64_t va, const uint16_t *asid, bool code);
 
-/* Drop what S and U modes have in the address space of an ASID. */
+/* Drop what S and U modes have of pages that are not global in the address space of an ASID. */
 void tlb_drop_asid(struct mmu *mmu, uint16_t asid);
 
 /* The first of the sets of S and U modes in the present address space. */
