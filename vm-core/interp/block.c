@@ -173,18 +173,16 @@ static const struct block *find_checked(struct block_store *store, uint64_t gpa)
   return store->scratch;
 }
 
-struct code_page *block_page_known(struct block_store *store, uint64_t va) {
+struct code_page *block_page(struct block_store *store, uint64_t va, bool walk) {
   struct hart *hart = store->hart;
-  const struct phys *phys = hart->mmu->phys;
   const struct tlb_code_entry *entry = &hart->tlb_exec->code[tlb_code_index(va)];
   if (entry->tag == (va & PAGE_MASK)) return entry->page;
   struct translation translation;
-  if (!mmu_translate_known(hart, va, ACCESS_FETCH, &translation)) return NULL;
-  uint64_t gpa = translation.page;
-  if (!phys_in_ram(phys, gpa, PAGE_SIZE) || !pmp_page_uniform(hart, gpa)) return NULL;
-  struct code_page *page = store->pages[phys_page(phys, gpa)];
-  if (!page || !pmp_allows(hart, gpa, PAGE_SIZE, ACCESS_FETCH, hart->priv)) return NULL;
-  tlb_fill_code(hart, va, page);
+  if (!walk && !mmu_translate_known(hart, va, ACCESS_FETCH, &translation)) return NULL;
+  uint64_t gpa;
+  if (!mem_fetch_address(hart, va, &gpa) || !pmp_page_uniform(hart, gpa)) return NULL;
+  struct code_page *page = store->pages[phys_page(hart->mmu->phys, gpa)];
+  if (page) tlb_fill_code(hart, va, page);
   return page;
 }
 

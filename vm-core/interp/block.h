@@ -51,9 +51,9 @@ void block_store_destroy(struct block_store *store);
  */
 const struct block *block_find(struct block_store *store);
 
-/* The code page of the instruction at va when the TLB knows it without a walk and it has one; it is in level
- * 1 then. Else NULL, and nothing was done. */
-struct code_page *block_page_known(struct block_store *store, uint64_t va);
+/* The code page of the instruction at va, which is in level 1 then. NULL: it has none, or a fetch exception
+ * was raised; with `walk` false also when the TLB does not know, and then nothing was done. */
+struct code_page *block_page(struct block_store *store, uint64_t va, bool walk);
 
 /* The first `insns` instructions of a block, as a scratch block valid until the next call. */
 const struct block *block_cut(struct block_store *store, const struct block *block, unsigned insns);

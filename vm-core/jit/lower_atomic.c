@@ -23,11 +23,18 @@ static bool load_reserved(struct emitter *e, const struct region_insn *at, bool 
   return true;
 }
 
-/* Success only: what fails is done by the op function from the start. */
+/* Success, and failure for want of a reservation (kernels drop one by it); what else fails is done by the op
+ * function from the start. */
 static bool store_conditional(struct emitter *e, const struct region_insn *at, bool is_word) {
   unsigned size = is_word ? 4 : 8;
+  struct operand rs1 = guest(e, at->insn.rs1), rd = guest(e, at->insn.rd);
   op1(e, SLJIT_MOV_U8, reg(SLJIT_R0), (struct operand){HART(reservation_valid)});
-  slow_jump(e, branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0)));
+  struct sljit_jump *valid = branch(e, SLJIT_NOT_EQUAL, reg(SLJIT_R0), imm(0));
+  op2(e, SLJIT_AND, reg(SLJIT_R0), rs1, imm(size - 1));
+  slow_jump(e, branch(e, SLJIT_NOT_EQUAL, reg(SLJIT_R0), imm(0)));
+  if (at->insn.rd) op1(e, SLJIT_MOV, rd, imm(1));
+  struct sljit_jump *failed = sljit_emit_jump(e->c, SLJIT_JUMP);
+  here(e, valid);
   op1(e, SLJIT_MOV_U8, reg(SLJIT_R0), (struct operand){HART(reservation_size)});
   slow_jump(e, branch(e, SLJIT_NOT_EQUAL, reg(SLJIT_R0), imm(size)));
   struct operand to = access_place(e, at, true, size, NULL);
@@ -37,7 +44,9 @@ static bool store_conditional(struct emitter *e, const struct region_insn *at, b
   op1(e, SLJIT_MOV_U8, (struct operand){HART(reservation_valid)}, imm(0));
   op1(e, SLJIT_MOV, reg(SLJIT_R1), guest(e, at->insn.rs2));
   op1(e, is_word ? SLJIT_MOV_U32 : SLJIT_MOV, to, reg(SLJIT_R1));
-  if (at->insn.rd) op1(e, SLJIT_MOV, guest(e, at->insn.rd), imm(0));
+  if (at->insn.rd) op1(e, SLJIT_MOV, rd, imm(0));
+  here(e, failed);
+  e->cached = -1;
   return true;
 }
 

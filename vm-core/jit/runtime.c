@@ -16,11 +16,12 @@ static const struct block *op_go(struct hart *hart, const struct op *op) {
 
 const struct op jit_go_op = {.fn = op_go};
 
-/* Machine code for a virtual address whose page the TLB knows, remembered for the next jump; else NULL, with
- * hart->pc set. */
+/* Machine code for a virtual address, remembered for the next jump; NULL, with hart->pc set: there is none
+ * yet, or a fetch exception was raised. With no budget left the next fetch is not to be walked for: what
+ * happens at this instant comes before it. */
 const void *jit_find(struct hart *hart, uint64_t va) {
-  const struct code_page *page = block_page_known(hart->jit->store, va);
   hart->pc = va;
+  const struct code_page *page = block_page(hart->jit->store, va, hart->budget > 0);
   if (!page) return NULL;
   const void *native = page->native[(va & ~PAGE_MASK) >> 1];
   if (native == (const void *)hart->jit->stubs.miss) return NULL;
@@ -108,7 +109,7 @@ static uint64_t setting(const char *name, uint64_t otherwise, uint64_t least) {
   return value < least ? least : value;
 }
 
-enum { HOT_AFTER = 512, CACHE_BYTES = 64 << 20, CACHE_LEAST = 256 << 10 };
+enum { HOT_AFTER = 128, CACHE_BYTES = 64 << 20, CACHE_LEAST = 256 << 10 };
 
 struct jit *jit_create(struct block_store *store, const char **error) {
   *error = "not enough memory for the JIT";

@@ -33,6 +33,7 @@ static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *go) 
   struct sljit_compiler *c = e->c;
   struct sljit_label *label = sljit_emit_label(c);
   registers_store(e, true);
+  sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_find));

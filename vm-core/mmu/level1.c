@@ -170,9 +170,10 @@ static unsigned choose_bank(struct mmu *mmu, uint32_t key) {
 struct tlb_set *tlb_present_sets(struct hart *hart) {
   struct mmu *mmu = hart->mmu;
   uint64_t satp = hart->csr.satp;
-  uint32_t key = satp >> 60 == SATP_BARE ? TLB_KEY_BARE : (uint16_t)(satp >> SATP_ASID_SHIFT);
-  if (mmu->banks[mmu->bank].key != key) {
-    mmu->bank = choose_bank(mmu, key);
+  if (unlikely(mmu->satp != satp)) {
+    mmu->satp = satp;
+    mmu->bank =
+        choose_bank(mmu, satp >> 60 == SATP_BARE ? TLB_KEY_BARE : (uint16_t)(satp >> SATP_ASID_SHIFT));
     mmu->banks[mmu->bank].used = ++mmu->switches;
   }
   return &mmu->sets[mmu->bank * TLB_MODES];
@@ -186,6 +187,7 @@ void tlb_drop_level1(struct hart *hart) {
 void tlb_create_level1(struct hart *hart) {
   struct mmu *mmu = hart->mmu;
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) mmu->banks[bank].key = TLB_KEY_NONE;
+  mmu->satp = ~hart->csr.satp;
   create_set(&mmu->sets[TLB_MACHINE]);
 }
 

@@ -17,8 +17,8 @@
 
 struct code_page;
 
-enum { TLB_SIZE = 4096, TLB_CODE_SIZE = 512, TLB_JUMPS_SIZE = 4096 };
-enum { L2_DATA_SIZE = 8192, L2_FETCH_SIZE = 2048 };
+enum { TLB_SIZE = 4096, TLB_CODE_SIZE = 4096, TLB_JUMPS_SIZE = 4096 };
+enum { L2_DATA_SIZE = 8192, L2_FETCH_SIZE = 4096 };
 
 /* A tag nothing matches: bits 11:3 of a masked address are always zero, and so is bit 0 of an instruction's.
  */
@@ -100,8 +100,9 @@ struct mmu {
   struct l2_entry fetch[L2_FETCH_SIZE];
   struct tlb_set sets[TLB_SETS];
   struct tlb_bank banks[TLB_BANKS];
-  unsigned bank; /* of the present address space */
-  bool global;   /* what was translated last is a global page */
+  unsigned bank; /* of the present address space, which is that of `satp` */
+  uint64_t satp;
+  bool global; /* what was translated last is a global page */
   uint64_t switches;
   /* By RAM page: the one writable entry it may have, as number + 1; 0: none; WRITERS_MANY. */
   uint16_t *writers;
