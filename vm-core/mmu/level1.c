@@ -21,7 +21,7 @@ static struct tlb_entry *entries_of(struct tlb_set *set, enum tlb_part part, uns
   return (struct tlb_entry *)((uint8_t *)set + parts[part].offset);
 }
 
-/* In memory that was never used every entry but the first is empty as it is: address 0 is none of theirs. */
+/* In memory that was never used entries are empty as they are, see create_set. */
 static bool is_empty(uint64_t tag, unsigned i) { return tag == TLB_NO_TAG || (!tag && i); }
 
 static void empty(struct tlb_set *set, enum tlb_part part) {
@@ -147,9 +147,11 @@ void tlb_drop_translated(struct hart *hart) {
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) empty_bank(hart->mmu, bank);
 }
 
-/* Zeroed memory becomes a set of empty entries. */
+/* Zeroed memory becomes a set of empty entries. Tag 0 is wrong in two of them: in that of page 0, and in that
+ * of the last page, where an access that goes on at address 0 is looked for. */
 static void create_set(struct tlb_set *set) {
   set->read[0].tag = set->write[0].tag = set->code[0].tag = set->jumps[0].tag = TLB_NO_TAG;
+  set->read[TLB_SIZE - 1].tag = set->write[TLB_SIZE - 1].tag = TLB_NO_TAG;
 }
 
 /* The bank of a key, or the one that has not been chosen for longest, emptied. */
