@@ -17,7 +17,7 @@
 
 struct code_page;
 
-enum { TLB_SIZE = 4096, TLB_CODE_SIZE = 4096, TLB_JUMPS_SIZE = 4096 };
+enum { TLB_SIZE = 4096, TLB_CODE_SIZE = 4096, TLB_JUMPS_SIZE = 16384 };
 enum { L2_DATA_SIZE = 8192, L2_FETCH_SIZE = 4096 };
 
 /* A tag nothing matches: bits 11:3 of a masked address are always zero, and so is bit 0 of an instruction's.
@@ -43,7 +43,7 @@ struct tlb_jump {
 /* The parts of a set. Each remembers which entries were filled since it was last emptied, so that emptying
  * costs what was used; with more than TLB_FILLED_MAX it forgets which. */
 enum tlb_part { TLB_READ, TLB_WRITE, TLB_CODE, TLB_JUMPS, TLB_PARTS };
-enum { TLB_FILLED_MAX = 512 };
+enum { TLB_FILLED_MAX = 1024 };
 struct tlb_filled {
   bool local; /* some are of pages that are not global: a fence of the ASID reaches them */
   unsigned count;
