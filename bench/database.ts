@@ -65,6 +65,8 @@ export interface Wanted {
   disk?: string;
   /** What runs in it: the mini root file system's shell, or the workload program alone. */
   runs: 'shell' | 'workloads';
+  /** Bytes of RAM; 256 MiB unless told otherwise. */
+  memory?: number;
 }
 
 async function importWorkloads(): Promise<void> {
@@ -93,7 +95,7 @@ async function runMachine<T>(wanted: Wanted, body: (machine: BenchMachine) => Pr
         wanted.disk ?? null,
         shell ? standardImages.initrd : workloadImage,
         shell ? 'console=ttyS0' : 'console=ttyS0 quiet',
-        256 << 20,
+        wanted.memory ?? 256 << 20,
       ],
     );
     try {

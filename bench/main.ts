@@ -10,6 +10,7 @@ import { postgresBenchmark } from './postgres.js';
 import { profileBenchmark } from './profile.js';
 import { publish } from './publish.js';
 import { hostNow, printSection, profileSection, writeSections, type Result, type Section } from './report.js';
+import { stateBenchmark } from './state.js';
 import { storageBenchmark } from './storage.js';
 
 type Benchmark = (rounds: number, onSample: (name: string, value: number) => void) => Promise<Result[]>;
@@ -21,6 +22,7 @@ const benchmarks: Record<string, Benchmark> = {
   system: systemBenchmark,
   postgres: postgresBenchmark,
   storage: storageBenchmark,
+  state: stateBenchmark,
   fdw: fdwBenchmark,
   [profileSection]: profileBenchmark,
 };

@@ -31,6 +31,7 @@ const titles: Record<string, string> = {
   system: 'System',
   postgres: 'PostgreSQL 17 in the guest',
   storage: 'Disk',
+  state: 'Checkpoints',
   fdw: 'Foreign tables',
   [profileSection]: "Where the hart's thread spends its time",
 };

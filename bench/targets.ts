@@ -74,6 +74,10 @@ export function targets(sections: Sections): Target[] {
     ...atMost('boot to init, interpreter', 6, 's', interpreted(sections, 'boot', 'boot')),
     ...atLeast('interpreter', 60, 'MIPS', interpreted(sections, 'mips', 'mips')),
     ...atLeast('sequential read from Large Objects', 150, 'MB/s', firstMedian(sections, 'storage', 'disk-read')),
+    ...atMost('pause of a checkpoint', 10, 'ms', firstMedian(sections, 'state', 'checkpoint-pause')),
+    ...atMost('64 MB of changed memory stored', 1, 's', firstMedian(sections, 'state', 'checkpoint-64MB')),
+    ...atMost('restore of a 1 GB machine', 100, 'ms', firstMedian(sections, 'state', 'restore')),
+    ...atMost('fork of a machine', 20, 'ms', firstMedian(sections, 'state', 'fork')),
     ...atLeast('scan of page_faults', 2, 'million rows/s', firstMedian(sections, 'fdw', 'scan')),
     ...atMost('one-row lookup', 150, 'µs', firstMedian(sections, 'fdw', 'lookup')),
   ];
