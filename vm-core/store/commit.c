@@ -90,6 +90,7 @@ static bool committed(void *opaque, void *item, const PGresult *result) {
     atomic_fetch_add_explicit(&counters->commit_ns, took, memory_order_relaxed);
     disk_commit_ended(session->disk, true);
     if (session->disk->sealing) disk_seal_ended(session->disk, true);
+    if (session->disk->rebasing) disk_rebase_ended(session->disk, true);
   }
   return true;
 }
@@ -108,6 +109,7 @@ bool session_begin_commit(struct session *session) {
          input_log_send(&session->log, link, session->machine) &&
          (!session->disk || disk_send_dirty(session->disk)) &&
          (!session->disk || !session->disk->sealing || disk_send_seal(session->disk)) &&
+         (!session->disk || !session->disk->rebasing || disk_send_rebase(session->disk)) &&
          link_send(link, "commit", &none, committed, session, NULL) && link_sync(link);
 }
 

@@ -32,6 +32,7 @@ struct disk {
   struct disk_chain chain;
   struct block_request *sealing; /* its commit is under way, or was lost and its outcome is not known */
   struct disk_pushed pushed;
+  struct block_request *rebasing;     /* as `sealing` */
   uint8_t *held_owner;                /* the page map when the disk was held; NULL: it is not */
   struct block_request *first, *last; /* taken from the queue, in order; the first is being worked on */
   uint64_t position;                  /* bytes of the first request that are done */
@@ -56,6 +57,9 @@ bool disk_flush_waits(struct disk *disk, struct block_request *request);
 bool disk_send_seal(struct disk *disk);
 void disk_seal_ended(struct disk *disk, bool kept);
 bool disk_seal_settle(struct disk *disk);
+/* The same for putting the leaf over another layer. */
+bool disk_send_rebase(struct disk *disk);
+void disk_rebase_ended(struct disk *disk, bool kept);
 
 /* Take in submitted requests, work on them as far as possible, keep fetches going. False: a link failed. */
 bool disk_step(struct disk *disk);

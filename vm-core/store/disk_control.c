@@ -18,7 +18,7 @@ static enum disk_outcome end(struct disk *disk, struct block_request *request, i
 
 static enum disk_outcome seal(struct disk *disk, struct block_request *request) {
   struct session *session = disk->session;
-  if (disk->held_owner || disk->sealing) return end(disk, request, -EBUSY);
+  if (disk->held_owner || disk->sealing || disk->rebasing) return end(disk, request, -EBUSY);
   if (disk->chain.map.leaf + 1 >= LAYERS_MAX) return end(disk, request, -EMLINK);
   if (session->committing) return DISK_WAITS;
   disk_pop(disk);
@@ -76,6 +76,24 @@ static enum disk_outcome replace(struct disk *disk, struct block_request *reques
   return end(disk, request, 0);
 }
 
+static enum disk_outcome copy_map(struct disk *disk, struct block_request *request) {
+  struct disk_chain *copy = control_of(request)->chain;
+  if (disk->held_owner) return end(disk, request, -EBUSY); /* it may be reverted */
+  *copy = disk->chain;
+  copy->map = (struct page_map){.pages = disk->chain.map.pages, .leaf = disk->chain.map.leaf};
+  copy->map.owner = malloc(copy->map.pages);
+  if (copy->map.owner) memcpy(copy->map.owner, disk->chain.map.owner, copy->map.pages);
+  return end(disk, request, copy->map.owner ? 0 : -ENOMEM);
+}
+
+static enum disk_outcome rebase(struct disk *disk, struct block_request *request) {
+  if (disk->held_owner || disk->sealing || disk->rebasing) return end(disk, request, -EBUSY);
+  if (disk->session->committing) return DISK_WAITS;
+  disk_pop(disk);
+  disk->rebasing = request;
+  return session_begin_commit(disk->session) ? DISK_ENDED : DISK_FAILED;
+}
+
 enum disk_outcome disk_control(struct disk *disk, struct block_request *request) {
   switch (control_of(request)->kind) {
   case DISK_SEAL: return seal(disk, request);
@@ -83,6 +101,9 @@ enum disk_outcome disk_control(struct disk *disk, struct block_request *request)
   case DISK_RELEASE: return release(disk, request);
   case DISK_REVERT: return revert(disk, request);
   case DISK_REPLACE: return replace(disk, request);
+  case DISK_MAP: return copy_map(disk, request);
+  case DISK_REBASE: return rebase(disk, request);
+  case DISK_DRAIN: return disk->fetching ? DISK_WAITS : end(disk, request, 0);
   }
   return end(disk, request, -EINVAL);
 }
@@ -122,6 +143,7 @@ void disk_seal_ended(struct disk *disk, bool kept) {
   page_map_end_seal(&disk->chain.map, kept);
   if (kept) {
     control_of(request)->sealed_layer = disk->pushed.sealed_layer;
+    control_of(request)->layers = disk->chain.map.leaf;
     disk->chain.leaf_layer = disk->pushed.leaf_layer;
     disk->chain.lo[disk->chain.map.leaf] = disk->pushed.lo;
     disk->chain.presence_lo = disk->pushed.presence_lo;
@@ -129,24 +151,55 @@ void disk_seal_ended(struct disk *disk, bool kept) {
   block_queue_end(&disk->session->queue, request, kept ? 0 : -EIO);
 }
 
-/* The commit of a seal was lost: whether the server has done it decides which leaf is written to. */
+static bool rebased(void *opaque, void *item, const PGresult *result) {
+  struct disk *disk = opaque;
+  (void)item;
+  if (PQntuples(result) != 1) return false;
+  control_of(disk->rebasing)->former_layer = int8_at(result, 0);
+  return true;
+}
+
+bool disk_send_rebase(struct disk *disk) {
+  struct link_values values = {0};
+  link_add_int8(&values, disk->session->machine);
+  link_add_int8(&values, disk->session->fence);
+  link_add_int8(&values, disk->chain.leaf_layer);
+  link_add_int8(&values, control_of(disk->rebasing)->base_layer);
+  return link_send(&disk->session->write, "rebase", &values, rebased, disk, NULL);
+}
+
+void disk_rebase_ended(struct disk *disk, bool kept) {
+  struct block_request *request = disk->rebasing;
+  struct disk_chain *chain = &disk->chain;
+  disk->rebasing = NULL;
+  if (kept) {
+    uint32_t leaf_lo = chain->lo[chain->map.leaf];
+    page_map_flatten(&chain->map);
+    chain->lo[1] = control_of(request)->base_lo;
+    chain->lo[2] = leaf_lo;
+  }
+  block_queue_end(&disk->session->queue, request, kept ? 0 : -EIO);
+}
+
+/* The commit of one of both was lost: whether the server has done it decides what the disk is now. */
 bool disk_seal_settle(struct disk *disk) {
-  static const char *const query = "select l.id, l.lo, l.presence_lo, l.parent from linuxsql.machine m"
-                                   " join linuxsql.layer l on l.id = m.disk_layer where m.id = $1";
+  static const char *const query = "select l.id, l.lo, l.presence_lo, coalesce(l.parent, 0)"
+                                   " from linuxsql.machine m join linuxsql.layer l on l.id = m.disk_layer"
+                                   " where m.id = $1";
   struct link *link = &disk->session->write;
   char id[24];
   const char *const values[] = {id};
-  if (!disk->sealing) return true;
+  if (!disk->sealing && !disk->rebasing) return true;
   snprintf(id, sizeof id, "%llu", (unsigned long long)disk->session->machine);
   PGresult *row = link_query(link, query, 1, values, false, SESSION_CALL_MS);
   bool known = row && PQntuples(row) == 1;
   if (known) {
     uint64_t leaf = strtoull(PQgetvalue(row, 0, 0), NULL, 10);
-    bool kept = leaf != disk->chain.leaf_layer;
-    disk->pushed = (struct disk_pushed){strtoull(PQgetvalue(row, 0, 3), NULL, 10), leaf,
-                                        (uint32_t)strtoul(PQgetvalue(row, 0, 1), NULL, 10),
+    uint64_t below = strtoull(PQgetvalue(row, 0, 3), NULL, 10);
+    disk->pushed = (struct disk_pushed){below, leaf, (uint32_t)strtoul(PQgetvalue(row, 0, 1), NULL, 10),
                                         (uint32_t)strtoul(PQgetvalue(row, 0, 2), NULL, 10)};
-    disk_seal_ended(disk, kept);
+    if (disk->sealing) disk_seal_ended(disk, leaf != disk->chain.leaf_layer);
+    if (disk->rebasing) disk_rebase_ended(disk, below == control_of(disk->rebasing)->base_layer);
   }
   PQclear(row);
   return known;

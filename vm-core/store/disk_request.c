@@ -205,6 +205,8 @@ void disk_fail(struct disk *disk, int error) {
   while (disk->first) block_queue_end(&disk->session->queue, disk_pop(disk), error);
   if (disk->sealing) block_queue_end(&disk->session->queue, disk->sealing, error);
   disk->sealing = NULL;
+  if (disk->rebasing) block_queue_end(&disk->session->queue, disk->rebasing, error);
+  disk->rebasing = NULL;
   while (disk->flushes) {
     struct block_request *request = disk->flushes;
     disk->flushes = request->next;

@@ -100,3 +100,11 @@ void page_map_end_seal(struct page_map *map, bool kept) {
   memset(map->chunk_dirty, 1, map->chunks);
   map->dirty = true;
 }
+
+void page_map_flatten(struct page_map *map) {
+  for (uint64_t page = 0; page < map->pages; page++) {
+    uint8_t owner = map->owner[page];
+    if (owner >= 1 && owner <= map->leaf) map->owner[page] = owner == map->leaf ? 2 : 1;
+  }
+  map->leaf = 2;
+}

@@ -47,6 +47,9 @@ size_t page_map_chunk(const struct page_map *map, uint32_t chunk, uint8_t bytes[
 void page_map_begin_seal(struct page_map *map);
 void page_map_end_seal(struct page_map *map, bool kept);
 
+/* All layers between the bottom and the leaf are one now. */
+void page_map_flatten(struct page_map *map);
+
 /* A commit takes the dirty chunks along (chunk_flushing); its end: they are clean, or dirty again. */
 void page_map_begin_flush(struct page_map *map);
 void page_map_end_flush(struct page_map *map, bool kept);

@@ -9,6 +9,7 @@
 #include "store/state_io.h"
 
 enum { INDEX_ZERO = 1, INDEX_DATA = 2, INDEX_PIECE = 2048, SYNC_PUTS = 8, PUTS_MAX = 24 };
+enum { FLATTEN_LAYERS = 32 }; /* of 64 that a disk can have */
 
 /* A RAM layer being written. */
 struct layer {
@@ -194,6 +195,7 @@ void state_write(struct state_store *store, struct state_save *save) {
     struct state_error ignored_error;
     execute(store, "rollback", &ignored_error);
   }
+  if (good && save->has_disk && save->control.layers >= FLATTEN_LAYERS) state_flatten(store);
   save->good = good;
   save->ram_layer = layer.id;
   save->stored_bytes = (uint64_t)layer.stored * GRANULE_BYTES;

@@ -18,6 +18,7 @@ static const struct statement write_statements[] = {
             " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"},
     {"put", "select lo_put($1, $2, $3)"},
     {"push", "select sealed_layer, layer, lo, presence_lo from linuxsql.push_running_disk_layer($1, $2)"},
+    {"rebase", "select linuxsql.rebase_disk($1, $2, $3, $4)"},
     {"commit", "commit"},
 };
 

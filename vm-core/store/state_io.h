@@ -58,5 +58,7 @@ void ram_map_free(struct ram_map *map);
 /* The store's thread. One piece of loading; false: nothing more can be loaded. */
 bool state_load_step(struct state_store *store);
 void state_write(struct state_store *store, struct state_save *save);
+/* Make the disk's chain of layers short. false: it stays as it is. */
+bool state_flatten(struct state_store *store);
 
 #endif
