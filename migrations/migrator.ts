@@ -8,6 +8,7 @@ import * as createState from './2026-11-22-0001_create_state.js';
 import * as createStateFunctions from './2026-11-22-0002_create_state_functions.js';
 import * as checkpoints from './2026-11-25-0003_checkpoints.js';
 import * as flattenDisks from './2026-11-25-0004_flatten_disks.js';
+import * as createNetworks from './2026-11-25-0005_create_networks.js';
 
 /** Every migration of this folder, by file name; a test compares the two. */
 export const migrations: Record<string, Migration> = {
@@ -15,6 +16,7 @@ export const migrations: Record<string, Migration> = {
   '2026-11-22-0002_create_state_functions': createStateFunctions,
   '2026-11-25-0003_checkpoints': checkpoints,
   '2026-11-25-0004_flatten_disks': flattenDisks,
+  '2026-11-25-0005_create_networks': createNetworks,
 };
 
 const lockKey = 0x4c53_514d; // "LSQM"

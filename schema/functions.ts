@@ -122,12 +122,13 @@ const control: SqlFunction[] = [
       { name: 'disk_size', type: 'text', default: 'null' },
       { name: 'seed', type: 'bytea', default: 'null' },
       { name: 'autostart', type: 'boolean', default: 'false' },
+      { name: 'network', type: 'text', default: 'null' },
     ],
     returns: 'text',
     language: 'plpgsql',
     volatility: 'volatile',
     grantee: 'operator',
-    doc: 'a machine made of images in the database, stopped; the newest kernel and firmware where none is named, the newest disk where no disk, disk size or initrd is; sizes as pg_size_bytes takes them',
+    doc: 'a machine made of images in the database, stopped; the newest kernel and firmware where none is named, the newest disk where no disk, disk size or initrd is; sizes as pg_size_bytes takes them; network as for vm_network',
   },
   {
     name: 'vm_destroy',
@@ -252,6 +253,74 @@ const state: SqlFunction[] = [
   },
 ];
 
+const hostAddress: Argument = { name: 'host_address', type: 'inet', default: "'127.0.0.1'" };
+
+const network: SqlFunction[] = [
+  {
+    name: 'vm_network',
+    args: [
+      { name: 'machine', type: 'text' },
+      { name: 'access', type: 'text', default: "'isolated'" },
+    ],
+    returns: 'text',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'give a machine a network card from its next start on: isolated (only forwarded ports come in), outside (what the host reaches, but not its loopback), host (the loopback too, as 10.0.2.2); null takes it away',
+  },
+  {
+    name: 'vm_forward_apply',
+    args: [
+      { name: 'machine', type: 'text' },
+      { name: 'forward', type: 'text' },
+      { name: 'present', type: 'boolean' },
+    ],
+    returns: 'boolean',
+    language: 'c',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'part of vm_forward and vm_forward_remove: what a running daemon does now, tcp:ADDRESS:PORT-:PORT; false when none runs',
+  },
+  {
+    name: 'vm_forward',
+    args: [
+      { name: 'machine', type: 'text' },
+      { name: 'host_port', type: 'integer' },
+      { name: 'guest_port', type: 'integer' },
+      hostAddress,
+    ],
+    returns: 'text',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'let a TCP port of the host lead to one of the guest, now and at every start; on the loopback unless an address is given. A running machine listens at once, even if the transaction is rolled back later',
+  },
+  {
+    name: 'vm_forward_remove',
+    args: [{ name: 'machine', type: 'text' }, { name: 'host_port', type: 'integer' }, hostAddress],
+    returns: 'void',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'undo vm_forward; connections that stand go on',
+  },
+  {
+    name: 'vm_forwards',
+    args: [],
+    returns: [
+      { name: 'machine', type: 'text' },
+      { name: 'access', type: 'text' },
+      { name: 'host_address', type: 'inet' },
+      { name: 'host_port', type: 'integer' },
+      { name: 'guest_port', type: 'integer' },
+    ],
+    language: 'plpgsql',
+    volatility: 'stable',
+    grantee: 'reader',
+    doc: 'ports of the host that lead to guests',
+  },
+];
+
 const reading: SqlFunction[] = [
   {
     name: 'hex',
@@ -340,4 +409,4 @@ const refresh: SqlFunction[] = [
 ];
 
 /** In the order of their creation. */
-export const functions: SqlFunction[] = [...control, ...state, ...reading, ...refresh];
+export const functions: SqlFunction[] = [...network, ...control, ...state, ...reading, ...refresh];

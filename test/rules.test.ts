@@ -42,6 +42,7 @@ const chains = [
   ['base', 'telemetry', 'isa', 'hart', 'mmu', 'interp', 'jit', 'exec', 'vm'],
   ['base', 'telemetry', 'hart', 'mmu', 'dev', 'vm'],
   ['base', 'store', 'dev', 'vm'],
+  ['base', 'net', 'dev', 'vm'],
   ['base', 'telemetry', 'store', 'vm'],
 ];
 

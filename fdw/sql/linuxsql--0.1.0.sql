@@ -413,6 +413,105 @@ grant select on vm_refresh_schedule, vm_refresh_log to linuxsql_reader, linuxsql
 grant insert, update, delete on vm_refresh_schedule, vm_refresh_log to linuxsql_operator;
 select pg_catalog.pg_extension_config_dump('vm_refresh_schedule', '');
 
+create function vm_network(machine text, access text default 'isolated') returns text
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+declare
+  machine_id bigint := linuxsql.machine_named(machine);
+begin
+  if access not in ('isolated', 'outside', 'host') then
+    raise exception '"%" is not a kind of access', access
+      using errcode = 'invalid_parameter_value', hint = 'Give isolated, outside, host, or null for no network card.';
+  end if;
+  update linuxsql.machine set network = access where id = machine_id;
+  return access;
+end
+$body$;
+comment on function vm_network(text, text) is 'give a machine a network card from its next start on: isolated (only forwarded ports come in), outside (what the host reaches, but not its loopback), host (the loopback too, as 10.0.2.2); null takes it away';
+revoke all on function vm_network(text, text) from public;
+grant execute on function vm_network(text, text) to linuxsql_operator;
+
+create function vm_forward_apply(machine text, forward text, present boolean) returns boolean
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_forward_apply';
+comment on function vm_forward_apply(text, text, boolean) is 'part of vm_forward and vm_forward_remove: what a running daemon does now, tcp:ADDRESS:PORT-:PORT; false when none runs';
+revoke all on function vm_forward_apply(text, text, boolean) from public;
+grant execute on function vm_forward_apply(text, text, boolean) to linuxsql_operator;
+
+create function vm_forward(machine text, host_port integer, guest_port integer, host_address inet default '127.0.0.1') returns text
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+declare
+  most constant integer := 64;
+  this linuxsql.machine_forward;
+  access text;
+begin
+  this.machine := linuxsql.machine_named(machine);
+  this.host_address := host_address;
+  this.host_port := host_port;
+  this.guest_port := guest_port;
+  if this.host_address is null or family(this.host_address) <> 4 or masklen(this.host_address) <> 32 then
+    raise exception 'a forward listens on an IPv4 address, not on %', coalesce(this.host_address::text, 'null')
+      using errcode = 'invalid_parameter_value', hint = 'Give 0.0.0.0 for every address of the host.';
+  end if;
+  if coalesce(this.host_port, 0) not between 1 and 65535 or coalesce(this.guest_port, 0) not between 1 and 65535 then
+    raise exception 'a port is 1 to 65535' using errcode = 'invalid_parameter_value';
+  end if;
+  select m.network into access from linuxsql.machine m where m.id = this.machine for no key update;
+  if access is null then
+    raise exception 'machine "%" has no network card', machine
+      using errcode = 'object_not_in_prerequisite_state',
+        hint = format('Give it one with vm_network(%L) and start it again.', machine);
+  end if;
+  if (select count(*) >= most from linuxsql.machine_forward f where f.machine = this.machine) then
+    raise exception 'machine "%" has % forwards already', machine, most using errcode = 'program_limit_exceeded';
+  end if;
+  insert into linuxsql.machine_forward values (this.*) on conflict do nothing;
+  if not found then
+    raise exception 'port % of % leads to this machine already', this.host_port, host(this.host_address)
+      using errcode = 'duplicate_object', hint = 'Remove that with vm_forward_remove first.';
+  end if;
+  perform @extschema@.vm_forward_apply(machine,
+    format('tcp:%s:%s-:%s', host(this.host_address), this.host_port, this.guest_port), true);
+  return format('%s:%s', host(this.host_address), this.host_port);
+end
+$body$;
+comment on function vm_forward(text, integer, integer, inet) is 'let a TCP port of the host lead to one of the guest, now and at every start; on the loopback unless an address is given. A running machine listens at once, even if the transaction is rolled back later';
+revoke all on function vm_forward(text, integer, integer, inet) from public;
+grant execute on function vm_forward(text, integer, integer, inet) to linuxsql_operator;
+
+create function vm_forward_remove(machine text, host_port integer, host_address inet default '127.0.0.1') returns void
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+declare
+  gone linuxsql.machine_forward;
+begin
+  delete from linuxsql.machine_forward f
+    where f.machine = linuxsql.machine_named(vm_forward_remove.machine)
+      and f.host_port = vm_forward_remove.host_port and f.host_address = vm_forward_remove.host_address
+    returning * into gone;
+  if not found then
+    raise exception 'port % of % does not lead to machine "%"', host_port, host(host_address), machine
+      using errcode = 'undefined_object', hint = 'Forwards are listed by vm_forwards().';
+  end if;
+  perform @extschema@.vm_forward_apply(machine,
+    format('tcp:%s:%s-:%s', host(gone.host_address), gone.host_port, gone.guest_port), false);
+end
+$body$;
+comment on function vm_forward_remove(text, integer, inet) is 'undo vm_forward; connections that stand go on';
+revoke all on function vm_forward_remove(text, integer, inet) from public;
+grant execute on function vm_forward_remove(text, integer, inet) to linuxsql_operator;
+
+create function vm_forwards() returns table (machine text, access text, host_address inet, host_port integer, guest_port integer)
+  language plpgsql stable parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+begin
+  if pg_catalog.to_regclass('linuxsql.machine_forward') is null then return; end if;
+  return query
+    select m.name, m.network, f.host_address, f.host_port, f.guest_port
+    from linuxsql.machine_forward f join linuxsql.machine m on m.id = f.machine
+    order by m.name, f.host_address, f.host_port;
+end
+$body$;
+comment on function vm_forwards() is 'ports of the host that lead to guests';
+revoke all on function vm_forwards() from public;
+grant execute on function vm_forwards() to linuxsql_reader, linuxsql_operator;
+
 create function vm_step_until(condition text, max_insns bigint default 10000000000, machine text default null) returns table (stopped_by text, condition_met boolean, instret bigint, executed bigint, pc bigint, guest_time interval, host_seconds double precision, mips double precision)
   language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_step_until';
 comment on function vm_step_until(text, bigint, text) is 'run a machine until a condition holds or the budget is spent, and pause it: init:proc, pc:0x…, sym:NAME, console:TEXT, fault:load|store|instruction, proc:NAME, syscall:NAME, instret:N, idle';
@@ -455,7 +554,7 @@ comment on function vm_console_write(text, text) is 'type on the console of a ma
 revoke all on function vm_console_write(text, text) from public;
 grant execute on function vm_console_write(text, text) to linuxsql_operator;
 
-create function vm_create("name" text, kernel text default null, firmware text default null, disk text default null, initrd text default null, memory text default '1 GB', bootargs text default null, disk_size text default null, seed bytea default null, autostart boolean default false) returns text
+create function vm_create("name" text, kernel text default null, firmware text default null, disk text default null, initrd text default null, memory text default '1 GB', bootargs text default null, disk_size text default null, seed bytea default null, autostart boolean default false, network text default null) returns text
   language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
 declare
   chosen_kernel text := kernel;
@@ -499,12 +598,13 @@ begin
       memory_bytes => memory_size, bootargs => bootargs, disk_bytes => pg_size_bytes(disk_size), seed => seed,
       autostart => autostart);
   end if;
+  if network is not null then perform @extschema@.vm_network(name, network); end if;
   return name;
 end
 $body$;
-comment on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) is 'a machine made of images in the database, stopped; the newest kernel and firmware where none is named, the newest disk where no disk, disk size or initrd is; sizes as pg_size_bytes takes them';
-revoke all on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) from public;
-grant execute on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean) to linuxsql_operator;
+comment on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean, text) is 'a machine made of images in the database, stopped; the newest kernel and firmware where none is named, the newest disk where no disk, disk size or initrd is; sizes as pg_size_bytes takes them; network as for vm_network';
+revoke all on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean, text) from public;
+grant execute on function vm_create(text, text, text, text, text, text, text, text, bytea, boolean, text) to linuxsql_operator;
 
 create function vm_destroy("name" text) returns void
   language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
@@ -558,6 +658,9 @@ begin
   end if;
   perform linuxsql.fork_machine(linuxsql.checkpoint_named(linuxsql.machine_named(@extschema@.vm_current(machine)), name),
     new_machine);
+  -- The same card, or the saved state would not fit; the forwards stay with the machine that has them.
+  update linuxsql.machine f set network = m.network from linuxsql.machine m
+    where f.name = new_machine and m.name = @extschema@.vm_current(vm_fork.machine);
   return new_machine;
 end
 $body$;

@@ -201,3 +201,22 @@ Datum linuxsql_vm_step_until(PG_FUNCTION_ARGS) {
   }
   return (Datum)0;
 }
+
+PG_FUNCTION_INFO_V1(linuxsql_vm_forward_apply);
+Datum linuxsql_vm_forward_apply(PG_FUNCTION_ARGS) {
+  char *machine = text_to_cstring(required_text(fcinfo, 0, "machine"));
+  char *forward = text_to_cstring(required_text(fcinfo, 1, "forward"));
+  bool present = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+  struct client *client = control_connect(machine, true);
+  StringInfoData payload;
+
+  if (client == NULL) PG_RETURN_BOOL(false);
+  initStringInfo(&payload);
+  wire_put_cstring(&payload, forward);
+  /* The catalogue has no other forward from this port: one that a rolled back call left gives way. */
+  (void)client_call(client, FRAME_TYPE_VM_FORWARD_REMOVE, payload.data, (size_t)payload.len, FRAME_TYPE_DONE);
+  if (present)
+    (void)client_call(client, FRAME_TYPE_VM_FORWARD, payload.data, (size_t)payload.len, FRAME_TYPE_DONE);
+  client_discard(client);
+  PG_RETURN_BOOL(true);
+}

@@ -40,5 +40,6 @@ begin
       memory_bytes => memory_size, bootargs => bootargs, disk_bytes => pg_size_bytes(disk_size), seed => seed,
       autostart => autostart);
   end if;
+  if network is not null then perform @extschema@.vm_network(name, network); end if;
   return name;
 end

@@ -5,5 +5,8 @@ begin
   end if;
   perform linuxsql.fork_machine(linuxsql.checkpoint_named(linuxsql.machine_named(@extschema@.vm_current(machine)), name),
     new_machine);
+  -- The same card, or the saved state would not fit; the forwards stay with the machine that has them.
+  update linuxsql.machine f set network = m.network from linuxsql.machine m
+    where f.name = new_machine and m.name = @extschema@.vm_current(vm_fork.machine);
   return new_machine;
 end

@@ -275,6 +275,11 @@ export const counters: Counter[] = [
   { name: 'views_lost', unit: 'count', doc: 'views ended early: pre-image pool full, time-out or reset' },
   { name: 'view_open_ns', unit: 'ns', doc: 'host time the hart stood still to open views' },
   { name: 'preimages', unit: 'count', doc: 'pages saved for open views before they were written' },
+  { name: 'net_received_frames', unit: 'count', doc: 'Ethernet frames given to the guest' },
+  { name: 'net_received_bytes', unit: 'bytes', doc: 'bytes of them' },
+  { name: 'net_sent_frames', unit: 'count', doc: 'Ethernet frames the guest sent' },
+  { name: 'net_sent_bytes', unit: 'bytes', doc: 'bytes of them' },
+  { name: 'net_dropped_frames', unit: 'count', doc: 'frames of either direction dropped for their size or lack of room' },
   ...exceptionNames.map((name, code) => ({
     name: `exc_${code}_${name}`,
     unit: 'count' as const,

@@ -66,6 +66,8 @@ export const frameType: Enumeration = {
     { name: 'vm_begin', value: 85, doc: 'c→s: what is done from now on can be undone; answered by done' },
     { name: 'vm_commit', value: 86, doc: 'c→s: keep it; answered by done' },
     { name: 'vm_rollback', value: 87, doc: 'c→s: undo it; answered by done' },
+    { name: 'vm_forward', value: 90, doc: 'c→s: let a port of the host lead to the guest; answered by done' },
+    { name: 'vm_forward_remove', value: 91, doc: 'c→s, answered by done' },
   ],
 };
 

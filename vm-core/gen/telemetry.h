@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TELEMETRY_MAGIC UINT64_C(0x314c45544c51534c)
-#define TELEMETRY_LAYOUT_HASH UINT64_C(0x992e2cbb821e48a3)
+#define TELEMETRY_LAYOUT_HASH UINT64_C(0xf5ffff94db15eaba)
 #define TELEMETRY_NO_PAGE UINT64_C(0xffffffffffffffff)
 #define TELEMETRY_OFFSET_HEADER 0
 #define TELEMETRY_OFFSET_HART 4096
@@ -283,6 +283,11 @@ enum counter {
   COUNTER_VIEWS_LOST, /* count: views ended early: pre-image pool full, time-out or reset */
   COUNTER_VIEW_OPEN_NS, /* ns: host time the hart stood still to open views */
   COUNTER_PREIMAGES, /* count: pages saved for open views before they were written */
+  COUNTER_NET_RECEIVED_FRAMES, /* count: Ethernet frames given to the guest */
+  COUNTER_NET_RECEIVED_BYTES, /* bytes: bytes of them */
+  COUNTER_NET_SENT_FRAMES, /* count: Ethernet frames the guest sent */
+  COUNTER_NET_SENT_BYTES, /* bytes: bytes of them */
+  COUNTER_NET_DROPPED_FRAMES, /* count: frames of either direction dropped for their size or lack of room */
   COUNTER_EXC_0_INSN_MISALIGNED, /* count: exceptions with cause 0 */
   COUNTER_EXC_1_INSN_ACCESS, /* count: exceptions with cause 1 */
   COUNTER_EXC_2_ILLEGAL, /* count: exceptions with cause 2 */

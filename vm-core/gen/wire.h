@@ -8,7 +8,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_HELLO_MAGIC UINT32_C(0x4c51534c)
-#define WIRE_SCHEMA_HASH "786ccd390ab98963"
+#define WIRE_SCHEMA_HASH "4f7693b4b9ea8c20"
 #define WIRE_MAX_FRAME_BYTES 1048576
 #define WIRE_MAX_QUAL_DEPTH 16
 #define WIRE_MAX_QUAL_NODES 16384
@@ -71,6 +71,8 @@ enum frame_type {
   FRAME_TYPE_VM_BEGIN = 85, /* c→s: what is done from now on can be undone; answered by done */
   FRAME_TYPE_VM_COMMIT = 86, /* c→s: keep it; answered by done */
   FRAME_TYPE_VM_ROLLBACK = 87, /* c→s: undo it; answered by done */
+  FRAME_TYPE_VM_FORWARD = 90, /* c→s: let a port of the host lead to the guest; answered by done */
+  FRAME_TYPE_VM_FORWARD_REMOVE = 91, /* c→s, answered by done */
 };
 
 /* Node tags of a qual tree, prefix order. */

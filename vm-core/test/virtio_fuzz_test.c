@@ -12,6 +12,7 @@
 #include "dev/uart.h"
 #include "dev/virtio/blk.h"
 #include "dev/virtio/console.h"
+#include "dev/virtio/net.h"
 #include "dev/virtio/rng.h"
 #include "test/board_rig.h"
 
@@ -26,8 +27,9 @@ struct setup {
   struct blk blk;
   struct virtio_console console;
   struct rng rng;
+  struct net net;
   struct driver driver;
-  uint64_t seed, output;
+  uint64_t seed, output, frames;
 };
 
 static uint64_t pick(struct setup *s, uint64_t n) { return rig_random(&s->seed) % n; }
@@ -37,6 +39,13 @@ static void lost(void *opaque) { CHECK(&((struct setup *)opaque)->board.rig, fal
 static void output(void *opaque, enum console_device device, const uint8_t *bytes, size_t size) {
   (void)device, (void)bytes;
   ((struct setup *)opaque)->output += size;
+}
+
+static void transmit(void *opaque, const uint8_t *frame, size_t size) {
+  struct setup *s = opaque;
+  CHECK(&s->board.rig, size >= NET_FRAME_MIN && size <= NET_FRAME_MAX, "a frame of %zu bytes", size);
+  for (size_t i = 0; i < size; i++) s->output += frame[i];
+  s->frames++;
 }
 
 /* Mostly plausible addresses and lengths, so that walks get somewhere. */
@@ -78,6 +87,12 @@ static void block_chain(struct setup *s, unsigned head) {
               512 * (uint32_t)(1 + pick(s, 20)), V_NEXT | (type == 0 || type == 8 ? V_WRITE : 0),
               (head + 2) % s->driver.size);
   driver_desc(&s->driver, (head + 2) % s->driver.size, DATA + 0x8000, 1, V_WRITE, 0);
+}
+
+/* A plausible frame to send, or a buffer for one. */
+static void net_chain(struct setup *s, unsigned head, unsigned queue) {
+  uint32_t length = 12 + (uint32_t)pick(s, 1600);
+  driver_desc(&s->driver, head, DATA + pick(s, RIG_SIZE / 4), length, queue ? 0 : V_WRITE, 0);
 }
 
 static void random_register(struct setup *s) {
@@ -161,6 +176,7 @@ static void round_of(struct setup *s, const struct virtio_slot *slot, unsigned q
   for (unsigned step = 0, steps = (unsigned)pick(s, 12) + 1; step < steps; step++) {
     unsigned head = (unsigned)pick(s, pick(s, 10) ? 16 : 65536);
     if (pick(s, 2)) block_chain(s, head % 16);
+    if (pick(s, 2) && slot->irq == BOARD_VIRTIO3_IRQ) net_chain(s, head % 16, queue);
     if (pick(s, 3) == 0) random_desc(s, s->driver.rings, (unsigned)pick(s, 16));
     if (pick(s, 30) == 0) s->driver.avail = (uint16_t)rig_random(&s->seed);
     driver_kick(&s->driver, queue, (uint16_t)head);
@@ -168,6 +184,9 @@ static void round_of(struct setup *s, const struct virtio_slot *slot, unsigned q
     if (pick(s, 2)) board_pass(&s->board, pick(s, 100000));
     if (pick(s, 4) == 0) virtio_console_input(&s->console, (const uint8_t *)"fuzz", 4);
     if (pick(s, 24) == 0) save_and_load(s);
+    static const uint8_t frame[NET_FRAME_MAX];
+    if (pick(s, 2) && net_has_room(&s->net))
+      net_receive(&s->net, frame, NET_FRAME_MIN + pick(s, NET_FRAME_MAX - NET_FRAME_MIN + 1));
   }
   if (pick(s, 3)) board_pass(&s->board, 10000000);
 }
@@ -175,6 +194,7 @@ static void round_of(struct setup *s, const struct virtio_slot *slot, unsigned q
 static const struct virtio_slot blk_slot = {BOARD_VIRTIO0_BASE, BOARD_VIRTIO0_SIZE, BOARD_VIRTIO0_IRQ};
 static const struct virtio_slot console_slot = {BOARD_VIRTIO1_BASE, BOARD_VIRTIO1_SIZE, BOARD_VIRTIO1_IRQ};
 static const struct virtio_slot rng_slot = {BOARD_VIRTIO2_BASE, BOARD_VIRTIO2_SIZE, BOARD_VIRTIO2_IRQ};
+static const struct virtio_slot net_slot = {BOARD_VIRTIO3_BASE, BOARD_VIRTIO3_SIZE, BOARD_VIRTIO3_IRQ};
 
 /* After anything, a reset device answers an honest request. */
 static void check_alive(struct setup *s) {
@@ -214,6 +234,8 @@ int main(void) {
   struct block_device *device = open_disk();
   struct blk_owner owner = {ignore_waiting, lost, s};
   struct console_port port = {output, s};
+  struct net_port net_port = {transmit, s};
+  const struct virtio_slot *const slots[] = {&blk_slot, &console_slot, &rng_slot, &net_slot};
   board_init(&s->board);
   struct bus *bus = &s->board.bus;
   bool built =
@@ -222,23 +244,24 @@ int main(void) {
       rtc_init(&s->rtc, bus, &s->board.plic, BOARD_RTC_IRQ, BOARD_RTC_BASE, BOARD_RTC_SIZE) &&
       blk_init(&s->blk, bus, &s->board.plic, s->board.telemetry, &blk_slot, device, &owner) &&
       virtio_console_init(&s->console, bus, &s->board.plic, s->board.telemetry, &console_slot, &port) &&
-      rng_init(&s->rng, bus, &s->board.plic, s->board.telemetry, &rng_slot);
+      rng_init(&s->rng, bus, &s->board.plic, s->board.telemetry, &rng_slot) &&
+      net_init(&s->net, bus, &s->board.plic, s->board.telemetry, &net_slot, &net_port);
   if (!built) return 1;
+  bus_reset(bus); /* as before every boot */
   rng_seed(&s->rng, seed, 1);
   time_t end = time(NULL) + SECONDS * rounds / ROUNDS;
   for (long i = 0; i < rounds && time(NULL) < end; i++) {
     s->seed = (uint64_t)i;
-    round_of(s,
-             i % 3 == 0   ? &blk_slot
-             : i % 3 == 1 ? &console_slot
-                          : &rng_slot,
-             i % 3 == 1 ? (unsigned)pick(s, 2) : 0);
+    round_of(s, slots[i % 4], i % 2 ? (unsigned)pick(s, 2) : 0);
     if (i % 10 == 0) check_alive(s);
   }
   check_alive(s);
   CHECK(&s->board.rig, board_counter(&s->board, COUNTER_VIRTIO_BAD_CHAINS) > 100,
         "the fuzz reached no bad chain");
   CHECK(&s->board.rig, board_counter(&s->board, COUNTER_BLK_WRITES) > 10, "the fuzz reached no good write");
+  CHECK(&s->board.rig, s->frames > 100, "the fuzz sent only %" PRIu64 " frames", s->frames);
+  CHECK(&s->board.rig, board_counter(&s->board, COUNTER_NET_RECEIVED_FRAMES) > 100,
+        "the fuzz received no frames");
   int status = rig_finish(&s->board.rig);
   blk_destroy(&s->blk);
   block_close(device);

@@ -21,13 +21,14 @@ enum pending_kind {
   PENDING_STOP,
   PENDING_STEP,
   PENDING_STEP_START,
-  PENDING_WORK
+  PENDING_WORK,
+  PENDING_FORWARD,
 };
 
 struct pending {
   enum pending_kind kind;
   uint64_t request;
-  uint64_t serial; /* of a step: steps finished when it was begun */
+  uint64_t serial; /* of a step: steps finished when it was begun; of a forward: its id with the helper */
   uint64_t max_insns;
   struct step step;
   unsigned work;  /* enum work_kind */
@@ -101,6 +102,10 @@ void answer_step(struct control *control, struct client *client, const struct pe
 struct pending *wait_for(struct client *client, const struct request *request, enum pending_kind kind);
 void answer_views(struct control *control);
 void answer_work(struct control *control);
+/* control_network.c: take what the network's helper has sent, frames and answers; its end is an answer too.
+ */
+void serve_network(struct control *control);
+void request_forward(struct control *control, struct client *client, struct request *request, bool remove);
 /* Begin the step that waits in `pending`, now or later; answers when it cannot be. */
 void step_begin(struct control *control, struct client *client, struct pending *pending);
 

@@ -127,6 +127,8 @@ static bool check(const struct config *config, char *error, size_t size) {
     problem = "--view-timeout must be 1 to 86400";
   else if (config->view_pool < 64 << 10 || config->view_pool > UINT64_C(64) << 30)
     problem = "--view-pool must be 64K to 64G";
+  else if (config->net && config->bare)
+    problem = "--bare has no network";
   else if (config->rtc_base > UINT64_MAX / 1000000000 / 2)
     problem = "--rtc-base is too large";
   if (problem) snprintf(error, size, "%s", problem);

@@ -14,7 +14,7 @@
 #define PATIENCE_NS UINT64_C(1000000000)
 
 /* Places in the poll set; clients follow. */
-enum { AT_STOP, AT_NOTIFY, AT_SIGNAL, AT_LISTEN, AT_STDIN, AT_STDOUT, AT_CLIENTS };
+enum { AT_STOP, AT_NOTIFY, AT_SIGNAL, AT_LISTEN, AT_STDIN, AT_STDOUT, AT_FRAMES, AT_ANSWERS, AT_CLIENTS };
 
 struct poll_set {
   struct pollfd at[AT_CLIENTS + CLIENTS_MAX];
@@ -81,6 +81,9 @@ static int fill_poll_set(struct control *control, struct poll_set *set) {
       (struct pollfd){has_room(control) && !control->stopping ? control->listener.fd : -1, POLLIN, 0};
   set->at[AT_STDIN] = (struct pollfd){read_stdin ? STDIN_FILENO : -1, POLLIN, 0};
   set->at[AT_STDOUT] = (struct pollfd){write_stdout ? STDOUT_FILENO : -1, POLLOUT, 0};
+  const struct network *network = control->machine->network;
+  set->at[AT_FRAMES] = (struct pollfd){network->ended ? -1 : network->frames_fd, POLLIN, 0};
+  set->at[AT_ANSWERS] = (struct pollfd){network->ended ? -1 : network->requests_fd, POLLIN, 0};
   for (unsigned i = 0; i < CLIENTS_MAX; i++) {
     struct client *client = &control->clients[i];
     short events = 0;
@@ -138,6 +141,7 @@ static void serve(struct control *control, const struct poll_set *set) {
     runner_wake(control->runner);
   }
   if (set->at[AT_STDOUT].revents) terminal_write(&control->terminal, control->console);
+  if (set->at[AT_FRAMES].revents || set->at[AT_ANSWERS].revents) serve_network(control);
   serve_clients(control, set);
 }
 

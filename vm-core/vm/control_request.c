@@ -293,6 +293,10 @@ static void on_cancel(struct control *control, struct client *client, struct req
   }
 }
 
+static void on_forward(struct control *control, struct client *client, struct request *request) {
+  request_forward(control, client, request, request->type == FRAME_TYPE_VM_FORWARD_REMOVE);
+}
+
 static void on_ping(struct control *control, struct client *client, struct request *request) {
   (void)control;
   frame_end(&client->out, frame_begin(&client->out, FRAME_TYPE_PONG, request->id));
@@ -325,6 +329,8 @@ void request_handle(struct control *control, struct client *client, struct reque
       [FRAME_TYPE_VM_BEGIN] = {request_begin, true},
       [FRAME_TYPE_VM_COMMIT] = {request_commit, true},
       [FRAME_TYPE_VM_ROLLBACK] = {request_rollback, true},
+      [FRAME_TYPE_VM_FORWARD] = {on_forward, false},
+      [FRAME_TYPE_VM_FORWARD_REMOVE] = {on_forward, false},
   };
   bool known = request->type < sizeof handlers / sizeof *handlers && handlers[request->type].handle;
   if (!known || (handlers[request->type].empty && request->payload.left))

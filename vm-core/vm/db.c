@@ -16,11 +16,15 @@ struct db {
   struct db_machine machine;
 };
 
-/* The machine; then lo, size of each image in the order of struct db_machine. */
+/* Columns up to COLUMN_IMAGES: the machine, its network as for --net; then lo, size of each image in the
+ * order of struct db_machine. */
 static const char *const machine_query =
     "select m.memory_bytes, m.bootargs, m.desired, encode(m.seed, 'hex'), m.rtc_epoch_ns, m.disk_layer,"
-    " m.restore_from is not null, coalesce(m.checkpoint_every, 0), f.lo, f.size, k.lo, k.size, d.lo, d.size, "
-    "i.lo, i.size"
+    " m.restore_from is not null, coalesce(m.checkpoint_every, 0),"
+    " 'user,access=' || m.network || coalesce((select string_agg(format(',hostfwd=tcp:%s:%s-:%s',"
+    "   host(p.host_address), p.host_port, p.guest_port), '' order by p.host_address, p.host_port)"
+    "   from linuxsql.machine_forward p where p.machine = m.id), ''),"
+    " f.lo, f.size, k.lo, k.size, d.lo, d.size, i.lo, i.size"
     " from linuxsql.machine m"
     " join linuxsql.image f on f.id = m.firmware_image and f.sealed"
     " join linuxsql.image k on k.id = m.kernel_image and k.sealed"
@@ -35,7 +39,8 @@ enum {
   COLUMN_DISK,
   COLUMN_RESTORE,
   COLUMN_EVERY,
-  COLUMN_IMAGES
+  COLUMN_NETWORK,
+  COLUMN_IMAGES,
 };
 
 static uint64_t number(const PGresult *row, int column) {
@@ -83,7 +88,11 @@ static bool load_row(struct db *db, const PGresult *row) {
   machine->restore = PQgetvalue(row, 0, COLUMN_RESTORE)[0] == 't';
   machine->checkpoint_every = number(row, COLUMN_EVERY);
   snprintf(link->error, sizeof link->error, "its row is damaged");
-  if (!machine->bootargs || !parse_seed(PQgetvalue(row, 0, COLUMN_SEED), machine->seed)) return false;
+  bool network = !PQgetisnull(row, 0, COLUMN_NETWORK);
+  if (network) machine->network = strdup(PQgetvalue(row, 0, COLUMN_NETWORK));
+  if (!machine->bootargs || (network && !machine->network) ||
+      !parse_seed(PQgetvalue(row, 0, COLUMN_SEED), machine->seed))
+    return false;
   for (int i = 0; i < 4; i++)
     if (!load_blob(link, row, COLUMN_IMAGES + 2 * i, blobs[i])) return false;
   return true;
@@ -186,5 +195,6 @@ void db_close(struct db *db, const char *ended, bool stay_stopped) {
   session_close(db->session, ended, stay_stopped, CLOSE_LIMIT_MS);
   db_drop_blobs(db);
   free(db->machine.bootargs);
+  free(db->machine.network);
   free(db);
 }

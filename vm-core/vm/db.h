@@ -39,6 +39,7 @@ struct db_machine {
   uint64_t boot; /* this boot's number, from 1; the telemetry generation */
   uint64_t memory_bytes;
   char *bootargs;
+  char *network;     /* as for --net, NULL: none */
   bool start_paused; /* machine.desired = 'paused' */
   uint8_t seed[32];
   bool rtc_fixed; /* false: take the wall clock and log it as kind "clock" */

@@ -47,8 +47,8 @@ bool input_init(struct input *input, struct machine *machine, const struct confi
   input->machine = machine;
   pthread_mutex_init(&input->lock, NULL);
   input->queue = malloc(INPUT_QUEUE_BYTES);
-  if (!input->queue) {
-    snprintf(error, size, "no memory for the input queue");
+  if (!packet_queue_init(&input->packets) || !input->queue) {
+    snprintf(error, size, "no memory for the input queues");
     return false;
   }
   if (!open_file(&input->log, config->input_log, "we", error, size) ||
@@ -62,6 +62,7 @@ void input_destroy(struct input *input) {
   if (input->log) fclose(input->log);
   if (input->replay) fclose(input->replay);
   free(input->queue);
+  packet_queue_destroy(&input->packets);
   pthread_mutex_destroy(&input->lock);
 }
 
@@ -96,6 +97,12 @@ void input_replace(struct input *input, const uint8_t *bytes, size_t size) {
   pthread_mutex_unlock(&input->lock);
 }
 
+void input_put_frame(struct input *input, const void *frame, size_t size) {
+  if (input->replay) return;
+  if (!packet_queue_put(&input->packets, frame, size))
+    telemetry_count(input->machine->telemetry, COUNTER_NET_DROPPED_FRAMES, 1);
+}
+
 static bool to_virtio(const struct input *input) {
   return input->machine->config->console_input == INPUT_VIRTIO;
 }
@@ -112,6 +119,15 @@ static void to_device(struct input *input, const uint8_t *bytes, size_t size) {
     virtio_console_input(&machine->virtio_console, bytes, size);
   else
     uart_input(&machine->uart, bytes, size);
+}
+
+static bool frame_ready(const struct input *input) {
+  return packet_queue_count(&input->packets) && net_has_room(&input->machine->net);
+}
+
+/* A log may have been written by anybody: the size is checked here too. */
+static void frame_to_device(struct input *input, const uint8_t *frame, size_t size) {
+  if (size >= NET_FRAME_MIN && size <= NET_FRAME_MAX) net_receive(&input->machine->net, frame, size);
 }
 
 static bool due(const struct input *input) {
@@ -131,24 +147,36 @@ static bool missed(const struct input *input) {
 
 static void replay(struct input *input) {
   while (due(input)) {
-    if (strcmp(input->next.kind, "console") == 0) to_device(input, input->next.payload, input->next.size);
+    const struct input_record *record = &input->next;
+    if (strcmp(record->kind, "console") == 0) to_device(input, record->payload, record->size);
+    if (strcmp(record->kind, "frame") == 0) frame_to_device(input, record->payload, record->size);
     read_next(input);
   }
   if (missed(input)) input->diverged = true;
 }
 
-bool input_ready(const struct input *input) {
-  if (input->replay) return due(input);
-  if (input->retry_ns && host_now_ns() < input->retry_ns) return false;
+static bool console_ready(const struct input *input) {
   return atomic_load(&input->waiting) && device_room(input);
 }
 
-void input_take(struct input *input) {
-  if (input->replay) {
-    replay(input);
-    return;
-  }
-  while (input_ready(input)) {
+static bool log_may_take(const struct input *input) {
+  return !input->retry_ns || host_now_ns() >= input->retry_ns;
+}
+
+bool input_ready(const struct input *input) {
+  if (input->replay) return due(input);
+  return (console_ready(input) || frame_ready(input)) && log_may_take(input);
+}
+
+/* false: the log is full, the input must wait. */
+static bool logged(struct input *input, const char *kind, const void *payload, size_t size) {
+  bool good = input_log(input, kind, payload, (uint32_t)size);
+  input->retry_ns = good ? 0 : host_now_ns() + RETRY_NS;
+  return good;
+}
+
+static void take_console(struct input *input) {
+  while (console_ready(input) && log_may_take(input)) {
     uint8_t chunk[INPUT_CHUNK];
     size_t room = device_room(input), size = 0;
     if (room > sizeof chunk) room = sizeof chunk;
@@ -156,9 +184,7 @@ void input_take(struct input *input) {
     for (; size < room && size < input->count; size++)
       chunk[size] = input->queue[(input->head + size) % INPUT_QUEUE_BYTES];
     pthread_mutex_unlock(&input->lock);
-    bool logged = input_log(input, "console", chunk, (uint32_t)size);
-    input->retry_ns = logged ? 0 : host_now_ns() + RETRY_NS;
-    if (!logged) return;
+    if (!logged(input, "console", chunk, size)) return;
     pthread_mutex_lock(&input->lock);
     input->head = (input->head + size) % INPUT_QUEUE_BYTES;
     input->count -= size;
@@ -166,6 +192,28 @@ void input_take(struct input *input) {
     pthread_mutex_unlock(&input->lock);
     to_device(input, chunk, size);
   }
+}
+
+/* Frames that come while no driver listens are as if they had never been. */
+static void take_frames(struct input *input) {
+  struct packet packet;
+  if (packet_queue_count(&input->packets) && !net_listening(&input->machine->net))
+    packet_queue_clear(&input->packets);
+  while (frame_ready(input) && log_may_take(input)) {
+    packet_queue_peek(&input->packets, &packet);
+    if (!logged(input, "frame", packet.frame, packet.size)) return;
+    packet_queue_drop(&input->packets);
+    frame_to_device(input, packet.frame, packet.size);
+  }
+}
+
+void input_take(struct input *input) {
+  if (input->replay) {
+    replay(input);
+    return;
+  }
+  take_console(input);
+  take_frames(input);
 }
 
 bool input_log(void *opaque, const char *kind, const void *payload, uint32_t size) {

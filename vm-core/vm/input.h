@@ -1,8 +1,8 @@
-/* Outside input on its way to the guest: a bounded queue of console bytes, and the log that makes it
- * replayable.
+/* Outside input on its way to the guest: bounded queues of console bytes and of network frames, and the log
+ * that makes them replayable.
  *
- * Any thread may put bytes in; the hart thread takes them at input epochs, when idle and when it starts to
- * run, logs them with the instant (instret, time_ns) and hands them to the console device. With --replay
+ * Any thread may put input in; the hart thread takes it at input epochs, when idle and when it starts to
+ * run, logs it with the instant (instret, time_ns) and hands it to its device. With --replay
  * nothing comes from outside: the logged records are delivered at their instants. */
 #ifndef VM_INPUT_H
 #define VM_INPUT_H
@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "vm/machine.h"
+#include "vm/packet_queue.h"
 
 enum { INPUT_QUEUE_BYTES = 1 << 20, INPUT_CHUNK = 4096 };
 
@@ -28,6 +29,7 @@ struct input {
   size_t head, count;
   _Atomic size_t waiting; /* = count, readable without the lock */
   uint8_t *queue;
+  struct packet_queue packets;
   uint64_t retry_ns; /* host time before which a full log is not asked again; 0: it took the last record */
   FILE *log;         /* --input-log */
   FILE *replay;      /* --replay; `next` is its next record */
@@ -47,6 +49,9 @@ size_t input_room(struct input *input);
 /* A copy of the bytes the guest has not taken yet; and that in place of what is there now. Hart thread. */
 uint8_t *input_copy(struct input *input, size_t *size);
 void input_replace(struct input *input, const uint8_t *bytes, size_t size);
+
+/* Queue a frame of the network; one that finds no room is counted and lost. Control thread. */
+void input_put_frame(struct input *input, const void *frame, size_t size);
 
 /* True when input_take would give the guest something. Hart thread. */
 bool input_ready(const struct input *input);

@@ -95,6 +95,7 @@ static void set_clock(struct machine *machine) {
 static bool build_virtio(struct machine *machine) {
   static const struct virtio_class empty = {.name = "virtio-empty", .id = VIRTIO_ID_NONE};
   struct bus *bus = &machine->bus;
+  struct net_port port = {network_transmit, machine->network};
   for (unsigned i = 0; i < BOARD_VIRTIO_SLOTS; i++) {
     struct virtio_slot slot = {BOARD_VIRTIO0_BASE + i * BOARD_VIRTIO0_SIZE, BOARD_VIRTIO0_SIZE,
                                BOARD_VIRTIO0_IRQ + i};
@@ -107,6 +108,8 @@ static bool build_virtio(struct machine *machine) {
                                   &machine->hooks.console);
     else if (i == BOARD_VIRTIO_SLOT_RNG)
       added = rng_init(&machine->rng, bus, &machine->plic, machine->telemetry, &slot);
+    else if (i == BOARD_VIRTIO_SLOT_NET && machine->has_network)
+      added = net_init(&machine->net, bus, &machine->plic, machine->telemetry, &slot, &port);
     else
       added =
           virtio_init(&machine->empty_slots[i], bus, &machine->plic, machine->telemetry, &slot, &empty, NULL);
@@ -178,6 +181,18 @@ static bool boot(struct machine *machine, char *error, size_t size) {
   return boot_load(&machine->rom, &machine->bus, &machine->images, error, size);
 }
 
+/* What the command line says, else what the database says. A replay hears nothing from outside and needs no
+ * helper. */
+static bool start_network(struct machine *machine, char *error, size_t size) {
+  const char *text = machine->config->net;
+  if (!text && machine->db) text = db_machine(machine->db)->network;
+  machine->has_network = text && *text;
+  if (!machine->has_network || machine->config->replay) network_stop(machine->network);
+  if (!machine->has_network) return true;
+  return network_parse(&machine->network_options, text, error, size) &&
+         (machine->config->replay || network_start(machine->network, &machine->network_options, error, size));
+}
+
 bool machine_create(struct machine *machine, const struct config *config, const struct machine_hooks *hooks,
                     const struct machine_lost *lost, char *error, size_t size) {
   memset(machine, 0, sizeof *machine);
@@ -185,8 +200,9 @@ bool machine_create(struct machine *machine, const struct config *config, const 
   machine->name = config->machine;
   machine->hooks = *hooks;
   machine->ram.fd = -1;
+  machine->network = hooks->network;
   bool opened = config->db ? open_database(machine, lost, error, size) : open_files(machine, error, size);
-  if (!opened || !build_hart(machine, error, size)) return false;
+  if (!opened || !start_network(machine, error, size) || !build_hart(machine, error, size)) return false;
   if (!build_board(machine)) {
     snprintf(error, size, "no memory for the devices");
     return false;

@@ -11,11 +11,13 @@
 #include "dev/uart.h"
 #include "dev/virtio/blk.h"
 #include "dev/virtio/console.h"
+#include "dev/virtio/net.h"
 #include "dev/virtio/rng.h"
 #include "exec/run.h"
 #include "telemetry/telemetry.h"
 #include "vm/boot.h"
 #include "vm/config.h"
+#include "vm/network.h"
 #include "vm/preimage.h"
 
 struct db;
@@ -41,6 +43,7 @@ struct machine_hooks {
   /* Takes one outside input for the log. false: the log is full for now, the input must wait. */
   bool (*log_input)(void *opaque, const char *kind, const void *payload, uint32_t size);
   void *log_opaque;
+  struct network *network; /* prepared; started if the machine has a card, else stopped */
 };
 
 struct machine {
@@ -62,6 +65,7 @@ struct machine {
   struct blk blk;
   struct virtio_console virtio_console;
   struct rng rng;
+  struct net net; /* only with has_network */
   struct virtio_mmio empty_slots[8];
   struct boot_rom rom;
   struct block_device *disk; /* NULL: none */
@@ -69,6 +73,9 @@ struct machine {
   struct boot_images images;
   struct mapped_file files[MACHINE_FILES];
   unsigned file_count;
+  bool has_network;
+  struct network_options network_options;
+  struct network *network; /* the hooks' */
   uint8_t seed[SEED_BYTES];
   /* The RAM layer that the next checkpoint goes over (0: none), and the epoch from which tags tell the
    * changes since. */

@@ -21,6 +21,7 @@ struct session {
   struct input input;
   struct runner runner;
   struct control control;
+  struct network network;
   int notify_fd;
   FILE *stats;         /* --stats, or NULL */
   bool files_confined; /* Landlock is in force */
@@ -63,9 +64,11 @@ static bool start(struct session *session, const struct config *config, const si
       !open_stats(session, config, error, size) ||
       !input_init(&session->input, &session->machine, config, error, size))
     return false;
+  if (config->net || config->db) network_prepare(&session->network); /* while programs may still be run */
   session->files_confined =
       confine_files(&(struct confine_paths){config->control, config->disk, getenv("LINUXSQL_JIT_DUMP")});
   struct machine_hooks hooks = runner_hooks(&session->runner, &session->console, &session->input);
+  hooks.network = &session->network;
   struct machine_lost lost = {runner_lost, runner_loaded, &session->runner};
   if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
   session->console.telemetry = session->machine.telemetry;
@@ -81,10 +84,12 @@ static int run_machine(struct session *session, const struct config *config) {
   char error[ERROR_BYTES] = "the machine could not be set up";
   sigset_t handled;
   control_block_signals(&handled);
+  network_init(&session->network);
   session->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (session->notify_fd < 0 || !start(session, config, &handled, error, sizeof error)) {
     machine_close(&session->machine, error, false);
     machine_destroy(&session->machine);
+    network_stop(&session->network);
     return complain(error);
   }
   struct runner *runner = &session->runner;
@@ -99,6 +104,7 @@ static int run_machine(struct session *session, const struct config *config) {
   }
   control_stop(&session->control);
   machine_destroy(&session->machine);
+  network_stop(&session->network);
   input_destroy(&session->input);
   console_destroy(&session->console);
   runner_destroy(runner);

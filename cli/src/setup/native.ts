@@ -28,12 +28,13 @@ async function make(stage: string, folder: string, args: readonly string[]): Pro
 }
 
 const vmFile = (): string => join(build, 'vm-core/linuxsql-vm');
+const netFile = (): string => join(build, 'vm-core/linuxsql-net');
 
 export const vmStage: Stage = {
   name: 'vm-core',
   title: 'building linuxsql-vm',
   inputs: () => hashText(hashTree([join(checkout, 'vm-core')], { skip: new Set(['test']) }), sljitFolder()),
-  present: () => existsSync(vmFile()),
+  present: () => existsSync(vmFile()) && existsSync(netFile()),
   run: () => make('vm-core', 'vm-core', [jobs, `SLJIT=${sljitFolder()}`]),
 };
 
@@ -70,6 +71,7 @@ export const extensionStage: Stage = {
 
 const appParts = [
   'build/vm-core/linuxsql-vm',
+  'build/vm-core/linuxsql-net',
   'build/introspect/introspect.node',
   'dist/introspect',
   'dist/schema',
@@ -100,7 +102,7 @@ export const appStage: Stage = {
 
 /** hashTree() leaves out products; the daemon itself matters here. */
 function daemonsHash(): string {
-  return hashTree([vmFile(), join(dist, '.source-hash'), join(home, 'stamps/addon')]);
+  return hashTree([vmFile(), netFile(), join(dist, '.source-hash'), join(home, 'stamps/addon')]);
 }
 
 async function copyApp(app: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = '786ccd390ab98963';
+export const schemaHash = '4f7693b4b9ea8c20';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;
@@ -105,6 +105,10 @@ export const frameType = {
   vmCommit: 86,
   /** c→s: undo it; answered by done */
   vmRollback: 87,
+  /** c→s: let a port of the host lead to the guest; answered by done */
+  vmForward: 90,
+  /** c→s, answered by done */
+  vmForwardRemove: 91,
 } as const;
 
 /** Node tags of a qual tree, prefix order. */

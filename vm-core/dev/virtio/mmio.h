@@ -8,7 +8,13 @@
 #include "dev/virtio/virtq.h"
 #include "telemetry/telemetry.h"
 
-enum virtio_id { VIRTIO_ID_NONE = 0, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+enum virtio_id {
+  VIRTIO_ID_NONE = 0,
+  VIRTIO_ID_NET = 1,
+  VIRTIO_ID_BLOCK = 2,
+  VIRTIO_ID_CONSOLE = 3,
+  VIRTIO_ID_RNG = 4,
+};
 enum { VIRTIO_QUEUES_MAX = 2 };
 
 #define VIRTIO_F_INDIRECT_DESC BIT(28)

@@ -95,6 +95,13 @@ enum virtq_result virtq_pop(struct virtq *virtq, struct virtq_chain *chain) {
   return VIRTQ_CHAIN;
 }
 
+bool virtq_waiting(const struct virtq *virtq) {
+  const struct virtq_state *q = virtq->state;
+  uint16_t index;
+  return q->ready && virtq_valid(virtq) && read16(virtq->bus, q->avail + RING_INDEX, &index) &&
+         index != q->last_avail;
+}
+
 void virtq_unpop(struct virtq *virtq) { virtq->state->last_avail--; }
 
 bool virtq_want_kick(struct virtq *virtq) {

@@ -52,6 +52,9 @@ bool virtq_valid(const struct virtq *virtq);
 /* Take the next chain. */
 enum virtq_result virtq_pop(struct virtq *virtq, struct virtq_chain *chain);
 
+/* Whether the driver has made a chain available, well-formed or not, that was not taken yet. */
+bool virtq_waiting(const struct virtq *virtq);
+
 /* Put back the chain popped last; it comes again at the next pop. */
 void virtq_unpop(struct virtq *virtq);
 
