@@ -184,6 +184,55 @@ test('memory maps equal /proc/PID/maps', async () => {
   }
 });
 
+test('open sockets equal /proc/net/tcp, udp and unix', async () => {
+  await guest.shell('mkdir -p /tmp/w; httpd -p 127.0.0.1:8080 -h /tmp/w; (sleep 600 | nc 127.0.0.1 8080) & sleep 1');
+  const { told, rows } = await sandwich(
+    'process_open_sockets',
+    (row) => `${String(row['family'])} ${String(row['inode'])}`,
+    () => ask(guest, 'cat /proc/net/tcp', 'cat /proc/net/udp', 'cat /proc/net/unix'),
+  );
+  const [tcp = '', udp = '', unix = ''] = told;
+  const states = ['established', 'syn_sent', 'syn_recv', 'fin_wait1', 'fin_wait2', 'time_wait', 'close', 'close_wait'];
+  const end = (text = ''): [string, number] => {
+    const [address = '', port = ''] = text.split(':');
+    return [
+      (address.match(/../g) ?? [])
+        .reverse()
+        .map((byte) => parseInt(byte, 16))
+        .join('.'),
+      parseInt(port, 16),
+    ];
+  };
+  const seen: string[] = [];
+  for (const [protocol, text] of [
+    ['tcp', tcp],
+    ['udp', udp],
+  ] as const) {
+    for (const line of text.trim().split('\n').slice(1)) {
+      const fields = line.trim().split(/\s+/);
+      const ours = rows.get(`inet ${fields[9] ?? ''}`);
+      if (!ours) continue; // closed meanwhile, or without a descriptor
+      const [[local_address, local_port], [remote_address, remote_port]] = [end(fields[1]), end(fields[2])];
+      const state = protocol === 'udp' ? null : (states[parseInt(fields[3] ?? '', 16) - 1] ?? 'listen');
+      const theirs = { protocol, state, local_address, local_port, remote_address, remote_port };
+      expect(differences(line, ours, theirs)).toEqual([]);
+      expect(compared(ours, theirs)).toBe(6);
+      seen.push(`${protocol} ${state ?? ''}`);
+    }
+  }
+  expect(seen.sort()).toEqual(expect.arrayContaining(['tcp established', 'tcp established', 'tcp listen', 'udp ']));
+  const bound = unix
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields.length > 7);
+  for (const fields of bound) {
+    const ours = rows.get(`unix ${fields[6] ?? ''}`);
+    if (ours) expect(ours).toMatchObject({ path: fields[7], type: fields[4] === '0001' ? 'stream' : 'dgram' });
+  }
+  expect(bound.map((fields) => fields[7])).toContain('/tmp/truth_subject/socket');
+  expect([...rows.values()].map((row) => row['path'])).toContain('/tmp/truth_subject/socket');
+});
+
 test('open files equal /proc/PID/fd and fdinfo', async () => {
   const { told, rows } = await sandwich(
     'process_open_files',

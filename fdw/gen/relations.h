@@ -132,6 +132,27 @@ static const struct catalogue_key catalogue_process_open_files_keys[] = {
 static const struct catalogue_order catalogue_process_open_files_orders[] = {
   {0, false},
 };
+static const struct catalogue_column catalogue_process_open_sockets_columns[] = {
+  {"pid", COLUMN_TYPE_INT8, false, "process id"},
+  {"fd", COLUMN_TYPE_INT8, false, "file descriptor"},
+  {"inode", COLUMN_TYPE_INT8, false, "inode number, as in /proc/net/tcp, udp and unix"},
+  {"family", COLUMN_TYPE_TEXT, false, "unix, inet, inet6, netlink, packet, or its number"},
+  {"type", COLUMN_TYPE_TEXT, false, "stream, dgram, raw, seqpacket, or its number"},
+  {"protocol", COLUMN_TYPE_TEXT, true, "tcp, udp, icmp, icmp6, raw, or its number; inet and inet6 only"},
+  {"state", COLUMN_TYPE_TEXT, true, "listen, established, close_wait, ...; tcp only"},
+  {"local_address", COLUMN_TYPE_TEXT, true, "IPv4 address it is bound to, 0.0.0.0 = any; inet only"},
+  {"local_port", COLUMN_TYPE_INT8, true, "0 = not bound; inet and inet6 only"},
+  {"remote_address", COLUMN_TYPE_TEXT, true, "IPv4 address of the other end, 0.0.0.0 = none; inet only"},
+  {"remote_port", COLUMN_TYPE_INT8, true, "port of the other end, 0 = none; inet and inet6 only"},
+  {"path", COLUMN_TYPE_TEXT, true, "what a unix socket is bound to, @ before an abstract name"},
+  {"sock_addr", COLUMN_TYPE_INT8, false, "address of the struct sock"},
+};
+static const struct catalogue_key catalogue_process_open_sockets_keys[] = {
+  {1, {0}},
+};
+static const struct catalogue_order catalogue_process_open_sockets_orders[] = {
+  {0, false},
+};
 static const struct catalogue_column catalogue_mounts_columns[] = {
   {"device", COLUMN_TYPE_TEXT, false, "source"},
   {"device_alias", COLUMN_TYPE_TEXT, false, "source again, for osquery queries"},
@@ -278,6 +299,7 @@ static const struct catalogue_relation catalogue_relations[] = {
   {"threads", "Every thread of every process.", 50, 17, catalogue_threads_columns, 3, catalogue_threads_keys, 1, catalogue_threads_orders},
   {"process_memory_map", "Virtual memory areas of each process, from its maple tree.", 600, 11, catalogue_process_memory_map_columns, 2, catalogue_process_memory_map_keys, 1, catalogue_process_memory_map_orders},
   {"process_open_files", "Open file descriptors of each process.", 100, 10, catalogue_process_open_files_columns, 2, catalogue_process_open_files_keys, 1, catalogue_process_open_files_orders},
+  {"process_open_sockets", "Descriptors of each process that are sockets, with both ends of Internet sockets.", 30, 13, catalogue_process_open_sockets_columns, 1, catalogue_process_open_sockets_keys, 1, catalogue_process_open_sockets_orders},
   {"mounts", "Mounts of the initial mount namespace, as /proc/1/mounts.", 12, 10, catalogue_mounts_columns, 1, catalogue_mounts_keys, 0, NULL},
   {"kernel_modules", "Loaded modules.", 4, 7, catalogue_kernel_modules_columns, 1, catalogue_kernel_modules_keys, 0, NULL},
   {"kernel_symbols", "kallsyms: every kernel symbol, found in guest RAM.", 31000, 5, catalogue_kernel_symbols_columns, 2, catalogue_kernel_symbols_keys, 1, catalogue_kernel_symbols_orders},
@@ -289,6 +311,6 @@ static const struct catalogue_relation catalogue_relations[] = {
   {"console", "What the guest wrote to its consoles.", 500, 4, catalogue_console_columns, 2, catalogue_console_keys, 1, catalogue_console_orders},
   {"machines", "Machines whose daemon the service can reach.", 2, 10, catalogue_machines_columns, 1, catalogue_machines_keys, 0, NULL},
 };
-#define CATALOGUE_RELATION_COUNT 14
+#define CATALOGUE_RELATION_COUNT 15
 
 #endif /* LINUXSQL_GEN_RELATIONS_H */

@@ -195,6 +195,37 @@ comment on column linux.process_open_files.device is 'major:minor of the file sy
 comment on column linux.process_open_files.file_addr is 'address of the struct file';
 grant select on linux.process_open_files to linuxsql_reader, linuxsql_operator;
 
+create foreign table linux.process_open_sockets (
+  pid bigint not null,
+  fd bigint not null,
+  inode bigint not null,
+  family text not null,
+  "type" text not null,
+  protocol text,
+  state text,
+  local_address text,
+  local_port bigint,
+  remote_address text,
+  remote_port bigint,
+  "path" text,
+  sock_addr bigint not null
+) server linuxsql_current options (relation 'process_open_sockets');
+comment on foreign table linux.process_open_sockets is 'Descriptors of each process that are sockets, with both ends of Internet sockets.';
+comment on column linux.process_open_sockets.pid is 'process id';
+comment on column linux.process_open_sockets.fd is 'file descriptor';
+comment on column linux.process_open_sockets.inode is 'inode number, as in /proc/net/tcp, udp and unix';
+comment on column linux.process_open_sockets.family is 'unix, inet, inet6, netlink, packet, or its number';
+comment on column linux.process_open_sockets."type" is 'stream, dgram, raw, seqpacket, or its number';
+comment on column linux.process_open_sockets.protocol is 'tcp, udp, icmp, icmp6, raw, or its number; inet and inet6 only';
+comment on column linux.process_open_sockets.state is 'listen, established, close_wait, ...; tcp only';
+comment on column linux.process_open_sockets.local_address is 'IPv4 address it is bound to, 0.0.0.0 = any; inet only';
+comment on column linux.process_open_sockets.local_port is '0 = not bound; inet and inet6 only';
+comment on column linux.process_open_sockets.remote_address is 'IPv4 address of the other end, 0.0.0.0 = none; inet only';
+comment on column linux.process_open_sockets.remote_port is 'port of the other end, 0 = none; inet and inet6 only';
+comment on column linux.process_open_sockets."path" is 'what a unix socket is bound to, @ before an abstract name';
+comment on column linux.process_open_sockets.sock_addr is 'address of the struct sock';
+grant select on linux.process_open_sockets to linuxsql_reader, linuxsql_operator;
+
 create foreign table linux.mounts (
   device text not null,
   device_alias text not null,
@@ -891,6 +922,14 @@ from linux.console
 order by seq;
 comment on view vm_console is 'Output of the consoles of the current machine.';
 grant select on vm_console to linuxsql_reader, linuxsql_operator;
+
+create view vm_listening_ports as
+select s.pid, p.comm, s.protocol, s.local_address, s.local_port
+from linux.process_open_sockets s join linux.processes p on p.pid = s.pid
+where s.state = 'listen' or (s.protocol = 'udp' and s.local_port > 0 and s.remote_port = 0)
+order by s.local_port, s.protocol, s.pid;
+comment on view vm_listening_ports is 'Ports of the current machine on which its processes take connections (tcp) or datagrams from anybody (udp).';
+grant select on vm_listening_ports to linuxsql_reader, linuxsql_operator;
 
 create view vm_mmu_hotspots as
 select memory_page, fault_type, hit_count, resolved

@@ -5,6 +5,7 @@ import { kernelSymbols } from '../src/relations/kernel-symbols.js';
 import { mounts } from '../src/relations/mounts.js';
 import { processMemoryMap } from '../src/relations/process-memory-map.js';
 import { processOpenFiles } from '../src/relations/process-open-files.js';
+import { processOpenSockets } from '../src/relations/process-open-sockets.js';
 import { processes } from '../src/relations/processes.js';
 import { threads } from '../src/relations/threads.js';
 import type { Kernel } from '../src/kernel/kernel.js';
@@ -123,6 +124,56 @@ describe.each(['old', 'new'] as const)('the relations read a kernel laid out the
     expect(rows.map(({ pid, fd, path, type, pos, device }) => [pid, fd, path, type, Number(pos), device])).toEqual([
       [40, 0, '/etc/passwd', 'regular', 5, '8:3'],
       [40, 2, '/mnt', 'directory', 5, '8:3'],
+    ]);
+  });
+
+  test('open sockets', () => {
+    const network = made.process(50, 'server', made.initTask);
+    made.open(network, [
+      made.socket({ family: 2, type: 1, protocol: 6, state: 10, localPort: 80 }),
+      made.socket({
+        family: 2,
+        type: 1,
+        protocol: 6,
+        state: 1,
+        ...{ local: [10, 0, 2, 15], localPort: 80 },
+        ...{ remote: [10, 0, 2, 2], remotePort: 0x1234 },
+      }),
+      made.socket({ family: 2, type: 2, protocol: 17, state: 7, local: [127, 0, 0, 1], localPort: 53 }),
+      made.socket({ family: 1, type: 1, unixName: '/run/socket\0' }),
+      made.socket({ family: 1, type: 5, unixName: '\0hidden' }),
+      made.socket({ family: 1, type: 2 }),
+      made.socket({ family: 16, type: 3 }),
+    ]);
+    kernel.newInstant();
+    const { rows } = readRows('process_open_sockets', processOpenSockets, kernel);
+    expect(
+      rows.map((row) =>
+        [
+          'pid',
+          'fd',
+          'inode',
+          'family',
+          'type',
+          'protocol',
+          'state',
+          'local_address',
+          'local_port',
+          'remote_address',
+          'remote_port',
+          'path',
+        ]
+          .map((column) => String(row[column]))
+          .join(' '),
+      ),
+    ).toEqual([
+      '50 0 77 inet stream tcp listen 0.0.0.0 80 0.0.0.0 0 null',
+      '50 1 77 inet stream tcp established 10.0.2.15 80 10.0.2.2 4660 null',
+      '50 2 77 inet dgram udp null 127.0.0.1 53 0.0.0.0 0 null',
+      '50 3 77 unix stream null null null null null null /run/socket',
+      '50 4 77 unix seqpacket null null null null null null @hidden',
+      '50 5 77 unix dgram null null null null null null null',
+      '50 6 77 netlink raw null null null null null null null',
     ]);
   });
 

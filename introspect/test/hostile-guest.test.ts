@@ -12,6 +12,7 @@ import { kernelSymbols } from '../src/relations/kernel-symbols.js';
 import { mounts } from '../src/relations/mounts.js';
 import { processMemoryMap } from '../src/relations/process-memory-map.js';
 import { processOpenFiles } from '../src/relations/process-open-files.js';
+import { processOpenSockets } from '../src/relations/process-open-sockets.js';
 import { processes } from '../src/relations/processes.js';
 import { threads } from '../src/relations/threads.js';
 import type { RowSource, ScanRequest } from '../src/scan/row-source.js';
@@ -24,6 +25,7 @@ const relations: [RelationName, (kernel: Kernel, request: ScanRequest) => RowSou
   ['threads', (kernel, request) => threads(kernel, request, undefined)],
   ['process_memory_map', processMemoryMap],
   ['process_open_files', processOpenFiles],
+  ['process_open_sockets', processOpenSockets],
   ['mounts', mounts],
   ['kernel_modules', kernelModules],
   ['kernel_symbols', (kernel, request) => kernelSymbols(kernel.symbols, kernel, request)],
@@ -38,7 +40,12 @@ function populated(variant: 'old' | 'new'): TestKernel {
     const task = made.process(pid, `task ${pid}`, init.address, pid % 2 ? 0 : made.mm([[0x10000, 0x12000, 5]]));
     made.open(task, [file, file, 0]);
   }
-  made.open(init, [file]);
+  const inet = { family: 2, type: 1, protocol: 6, localPort: 80 };
+  made.open(init, [
+    file,
+    made.socket({ ...inet, state: 10 }),
+    made.socket({ family: 1, type: 1, unixName: '/socket' }),
+  ]);
   made.namespace(init, [made.rootMount]);
   made.module('loop', 4096);
   made.log(['one', 'two', 'three']);

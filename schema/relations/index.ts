@@ -2,6 +2,7 @@ import { processes } from './processes.js';
 import { threads } from './threads.js';
 import { processMemoryMap } from './process-memory-map.js';
 import { processOpenFiles } from './process-open-files.js';
+import { processOpenSockets } from './process-open-sockets.js';
 import { mounts } from './mounts.js';
 import { kernelModules } from './kernel-modules.js';
 import { kernelSymbols } from './kernel-symbols.js';
@@ -20,6 +21,7 @@ export const relations: Relation[] = [
   threads,
   processMemoryMap,
   processOpenFiles,
+  processOpenSockets,
   mounts,
   kernelModules,
   kernelSymbols,

@@ -182,6 +182,36 @@ export interface ProcessOpenFilesRow {
   file_addr: bigint | number;
 }
 
+/** Descriptors of each process that are sockets, with both ends of Internet sockets. */
+export interface ProcessOpenSocketsRow {
+  /** process id */
+  pid: bigint | number;
+  /** file descriptor */
+  fd: bigint | number;
+  /** inode number, as in /proc/net/tcp, udp and unix */
+  inode: bigint | number;
+  /** unix, inet, inet6, netlink, packet, or its number */
+  family: string;
+  /** stream, dgram, raw, seqpacket, or its number */
+  type: string;
+  /** tcp, udp, icmp, icmp6, raw, or its number; inet and inet6 only */
+  protocol: string | null;
+  /** listen, established, close_wait, ...; tcp only */
+  state: string | null;
+  /** IPv4 address it is bound to, 0.0.0.0 = any; inet only */
+  local_address: string | null;
+  /** 0 = not bound; inet and inet6 only */
+  local_port: bigint | number | null;
+  /** IPv4 address of the other end, 0.0.0.0 = none; inet only */
+  remote_address: string | null;
+  /** port of the other end, 0 = none; inet and inet6 only */
+  remote_port: bigint | number | null;
+  /** what a unix socket is bound to, @ before an abstract name */
+  path: string | null;
+  /** address of the struct sock */
+  sock_addr: bigint | number;
+}
+
 /** Mounts of the initial mount namespace, as /proc/1/mounts. */
 export interface MountsRow {
   /** source */
@@ -367,6 +397,7 @@ export interface RowOf {
   threads: ThreadsRow;
   process_memory_map: ProcessMemoryMapRow;
   process_open_files: ProcessOpenFilesRow;
+  process_open_sockets: ProcessOpenSocketsRow;
   mounts: MountsRow;
   kernel_modules: KernelModulesRow;
   kernel_symbols: KernelSymbolsRow;
@@ -923,6 +954,103 @@ export const catalogue: readonly CatalogueRelation[] = [
       }
     ],
     "estimatedRows": 100
+  },
+  {
+    "name": "process_open_sockets",
+    "doc": "Descriptors of each process that are sockets, with both ends of Internet sockets.",
+    "source": "guest",
+    "columns": [
+      {
+        "name": "pid",
+        "type": "int8",
+        "nullable": false,
+        "doc": "process id"
+      },
+      {
+        "name": "fd",
+        "type": "int8",
+        "nullable": false,
+        "doc": "file descriptor"
+      },
+      {
+        "name": "inode",
+        "type": "int8",
+        "nullable": false,
+        "doc": "inode number, as in /proc/net/tcp, udp and unix"
+      },
+      {
+        "name": "family",
+        "type": "text",
+        "nullable": false,
+        "doc": "unix, inet, inet6, netlink, packet, or its number"
+      },
+      {
+        "name": "type",
+        "type": "text",
+        "nullable": false,
+        "doc": "stream, dgram, raw, seqpacket, or its number"
+      },
+      {
+        "name": "protocol",
+        "type": "text",
+        "nullable": true,
+        "doc": "tcp, udp, icmp, icmp6, raw, or its number; inet and inet6 only"
+      },
+      {
+        "name": "state",
+        "type": "text",
+        "nullable": true,
+        "doc": "listen, established, close_wait, ...; tcp only"
+      },
+      {
+        "name": "local_address",
+        "type": "text",
+        "nullable": true,
+        "doc": "IPv4 address it is bound to, 0.0.0.0 = any; inet only"
+      },
+      {
+        "name": "local_port",
+        "type": "int8",
+        "nullable": true,
+        "doc": "0 = not bound; inet and inet6 only"
+      },
+      {
+        "name": "remote_address",
+        "type": "text",
+        "nullable": true,
+        "doc": "IPv4 address of the other end, 0.0.0.0 = none; inet only"
+      },
+      {
+        "name": "remote_port",
+        "type": "int8",
+        "nullable": true,
+        "doc": "port of the other end, 0 = none; inet and inet6 only"
+      },
+      {
+        "name": "path",
+        "type": "text",
+        "nullable": true,
+        "doc": "what a unix socket is bound to, @ before an abstract name"
+      },
+      {
+        "name": "sock_addr",
+        "type": "int8",
+        "nullable": false,
+        "doc": "address of the struct sock"
+      }
+    ],
+    "keys": [
+      [
+        0
+      ]
+    ],
+    "orders": [
+      {
+        "column": 0,
+        "descending": false
+      }
+    ],
+    "estimatedRows": 30
   },
   {
     "name": "mounts",

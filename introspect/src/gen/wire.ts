@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = '4f7693b4b9ea8c20';
+export const schemaHash = '3e92b40dfb14b539';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;

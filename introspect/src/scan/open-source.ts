@@ -18,6 +18,7 @@ import { mounts } from '../relations/mounts.js';
 import { pageFaults } from '../relations/page-faults.js';
 import { processMemoryMap } from '../relations/process-memory-map.js';
 import { processOpenFiles } from '../relations/process-open-files.js';
+import { processOpenSockets } from '../relations/process-open-sockets.js';
 import { processes } from '../relations/processes.js';
 import { threads } from '../relations/threads.js';
 import { traps } from '../relations/traps.js';
@@ -47,6 +48,7 @@ const guestRelations: Partial<Record<RelationName, GuestRelation>> = {
   threads: (kernel, request, view) => threads(kernel, request, view.hart),
   process_memory_map: processMemoryMap,
   process_open_files: processOpenFiles,
+  process_open_sockets: processOpenSockets,
   mounts,
   kernel_modules: kernelModules,
   dmesg,

@@ -170,6 +170,36 @@ function fileStructs(btf: BtfWriter, old: boolean): void {
     ['f_flags', 'u32'],
     ['f_pos', 'u64'],
   ]);
+  btf.struct('socket', [
+    ['state', 'u32'],
+    ['type', 'u16'],
+    ['sk', 'ptr'],
+  ]);
+  btf.struct('socket_alloc', [
+    ['socket', 'socket'],
+    ['vfs_inode', 'inode'],
+  ]);
+  btf.struct('sock_common', [
+    ['skc_daddr', 'u32'],
+    ['skc_rcv_saddr', 'u32'],
+    ['skc_dport', 'u16'],
+    ['skc_num', 'u16'],
+    ['skc_family', 'u16'],
+    ['skc_state', 'u8'],
+  ]);
+  // One byte wide until 5.6.
+  btf.struct('sock', [
+    ['__sk_common', 'sock_common'],
+    ['sk_protocol', old ? 'u8' : 'u16'],
+  ]);
+  btf.struct('unix_sock', [
+    ['sk', 'sock'],
+    ['addr', 'ptr'],
+  ]);
+  btf.struct('unix_address', [
+    ['len', 'u32'],
+    ['name', 'u16[55]'],
+  ]);
   btf.struct('fdtable', [
     ['max_fds', 'u32'],
     ['fd', 'ptr'],

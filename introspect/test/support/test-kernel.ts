@@ -10,6 +10,13 @@ export interface TestTask {
   pid: number;
 }
 
+interface SocketEnds {
+  local?: readonly number[];
+  localPort?: number;
+  remote?: readonly number[];
+  remotePort?: number;
+}
+
 export class TestKernel {
   readonly btf: BtfWriter;
   readonly image: GuestImage;
@@ -172,6 +179,40 @@ export class TestKernel {
       f_inode: inode,
       f_flags: 2,
       f_pos: 5,
+    });
+    return file;
+  }
+
+  /** An open socket: numbers of include/linux/socket.h and so on, addresses as bytes, what a Unix one is bound to. */
+  socket(
+    of: { family: number; type: number; protocol?: number; state?: number; unixName?: string } & SocketEnds,
+  ): number {
+    const { image } = this;
+    const [holder, sock, file] = [image.object('socket_alloc'), image.object('unix_sock'), image.object('file')];
+    const bytes = (path: string, values: readonly number[]): void =>
+      values.forEach((value, i) => image.u8(image.member(sock, 'sock', path) + i, value));
+    const u16 = (value: number): number[] => [value & 255, value >>> 8];
+    bytes('__sk_common.skc_family', u16(of.family));
+    bytes('__sk_common.skc_rcv_saddr', of.local ?? [0, 0, 0, 0]);
+    bytes('__sk_common.skc_daddr', of.remote ?? [0, 0, 0, 0]);
+    bytes('__sk_common.skc_num', u16(of.localPort ?? 0));
+    bytes('__sk_common.skc_dport', u16(of.remotePort ?? 0).reverse());
+    bytes('__sk_common.skc_state', [of.state ?? 0]);
+    bytes('sk_protocol', [of.protocol ?? 0]);
+    if (of.unixName !== undefined) {
+      const address = image.object('unix_address');
+      image.u32(image.member(address, 'unix_address', 'len'), 2 + of.unixName.length);
+      image.text(image.member(address, 'unix_address', 'name') + 2, of.unixName);
+      this.#set('unix_sock', sock, { addr: address });
+    }
+    image.u8(image.member(holder, 'socket_alloc', 'socket.type'), of.type);
+    const inode = image.member(holder, 'socket_alloc', 'vfs_inode');
+    this.#set('socket_alloc', holder, { 'socket.sk': sock });
+    this.#set('inode', inode, { i_mode: 0xc1ff, i_sb: this.superBlock, i_ino: 77 });
+    this.#set('file', file, {
+      'f_path.dentry': this.rootDentry,
+      'f_path.mnt': this.vfsmount(this.rootMount),
+      f_inode: inode,
     });
     return file;
   }

@@ -1,0 +1,52 @@
+import { FileObjects } from '../kernel/file.js';
+import type { Kernel } from '../kernel/kernel.js';
+import { Sockets } from '../kernel/socket.js';
+import { TaskList } from '../kernel/task-list.js';
+import type { Gva } from '../memory/address.js';
+import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
+import { bySortedPid } from './sorted-pids.js';
+
+interface OpenSocket {
+  pid: number;
+  fd: number;
+  inode: Gva;
+  socket: Gva;
+  sock: Gva;
+}
+
+/** One row per descriptor that is a socket. */
+export function processOpenSockets(kernel: Kernel, request: ScanRequest): RowSource {
+  const files = kernel.decoder(FileObjects);
+  const sockets = kernel.decoder(Sockets);
+  function* all(): Generator<OpenSocket> {
+    for (const task of bySortedPid(kernel, kernel.decoder(TaskList), request)) {
+      if (task.files === 0) continue;
+      for (const { fd, file } of files.descriptors(task.files, request.budget)) {
+        const inode = files.inode(file);
+        if (files.typeName(inode) !== 'socket') continue;
+        const { socket, sock } = sockets.ofInode(inode);
+        if (sock !== 0) yield { pid: task.tgid, fd, inode, socket, sock };
+      }
+    }
+  }
+  return rowSource(
+    'process_open_sockets',
+    all(),
+    {
+      pid: (item) => item.pid,
+      fd: (item) => item.fd,
+      inode: (item) => files.inodeNumber(item.inode),
+      family: (item) => sockets.family(item.sock),
+      type: (item) => sockets.type(item.socket),
+      protocol: (item) => sockets.protocol(item.sock),
+      state: (item) => sockets.state(item.sock),
+      local_address: (item) => sockets.localAddress(item.sock),
+      local_port: (item) => sockets.localPort(item.sock),
+      remote_address: (item) => sockets.remoteAddress(item.sock),
+      remote_port: (item) => sockets.remotePort(item.sock),
+      path: (item) => sockets.path(item.sock),
+      sock_addr: (item) => item.sock,
+    },
+    { sortedBy: { column: 'pid', descending: false } },
+  );
+}
