@@ -279,7 +279,11 @@ export const counters: Counter[] = [
   { name: 'net_received_bytes', unit: 'bytes', doc: 'bytes of them' },
   { name: 'net_sent_frames', unit: 'count', doc: 'Ethernet frames the guest sent' },
   { name: 'net_sent_bytes', unit: 'bytes', doc: 'bytes of them' },
-  { name: 'net_dropped_frames', unit: 'count', doc: 'frames of either direction dropped for their size or lack of room' },
+  {
+    name: 'net_dropped_frames',
+    unit: 'count',
+    doc: 'frames of either direction dropped for their size or lack of room',
+  },
   ...exceptionNames.map((name, code) => ({
     name: `exc_${code}_${name}`,
     unit: 'count' as const,

@@ -39,11 +39,14 @@ static bool drop_capabilities(void) {
   return syscall(SYS_capset, &header, none) == 0;
 }
 
+/* What the daemon was started with and did not know of. */
+static bool close_others(void) { return syscall(SYS_close_range, NET_FD_REQUESTS + 1, UINT32_MAX, 0) == 0; }
+
 bool confine_process(void) {
-  return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_DUMPABLE, 0) == 0 && drop_capabilities() && chdir("/") == 0 && silence() &&
-         limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, CONFINE_FILES) &&
-         limit(RLIMIT_AS, MEMORY_MAX);
+  return close_others() && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+         drop_capabilities() && chdir("/") == 0 && silence() && limit(RLIMIT_CORE, 0) &&
+         limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, CONFINE_FILES) && limit(RLIMIT_AS, MEMORY_MAX);
 }
 
 static bool allow_resolver(int rules) {

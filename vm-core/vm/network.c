@@ -118,8 +118,8 @@ bool network_start(struct network *network, const struct network_options *option
   return true;
 }
 
-/* A confined daemon may neither signal nor wait: the helper ends with the sockets, and is waited for by waiting for
- * its end of them. */
+/* A confined daemon may neither signal nor wait: the helper ends with the sockets, and is waited for by
+ * waiting for its end of them. */
 void network_stop(struct network *network) {
   if (network->frames_fd >= 0) close(network->frames_fd);
   if (network->requests_fd >= 0) {
