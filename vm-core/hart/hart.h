@@ -117,6 +117,7 @@ struct hart {
   struct telemetry *telemetry; /* NULL: off */
   struct hart_hooks hooks;
   bool waiting;            /* in WFI */
+  bool fetching;           /* the next fetch was walked for: `attention` waits until something has run */
   bool stop_on_first_user; /* copied from run_limits: checked when privilege drops to U */
 
   /* Any thread: run_hart returns STOP_REQUESTED soon, at the latest after 2^18 instructions. */

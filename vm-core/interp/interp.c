@@ -19,13 +19,14 @@ static void run_chain(struct block_store *store, const struct block *block) {
 
 static bool may_go_on(const struct hart *hart) {
   if (hart->budget <= 0 || hart->leave || hart->trap.raised) return false;
-  return !atomic_load_explicit(&hart->attention, memory_order_relaxed);
+  return hart->fetching || !atomic_load_explicit(&hart->attention, memory_order_relaxed);
 }
 
 void interp_run(struct block_store *store) {
   struct hart *hart = store->hart;
   while (may_go_on(hart)) {
     const struct block *block = block_find(store);
+    hart->fetching = false;
     if (!block) return;
     run_chain(store, block);
   }
