@@ -24,7 +24,7 @@ struct jit_counters {
   uint64_t code_bytes;
 };
 
-/* Attach to the store. Environment, for tests: LINUXSQL_JIT_THRESHOLD executions until a block is hot (128),
+/* Attach to the store. Environment, for tests: LINUXSQL_JIT_THRESHOLD executions until a block is hot (256),
  * LINUXSQL_JIT_CACHE bytes of machine code (64 MiB), LINUXSQL_JIT_DUMP file that gets every region as text.
  * NULL with a static text in *error. */
 struct jit *jit_create(struct block_store *store, const char **error);

@@ -110,7 +110,7 @@ static uint64_t setting(const char *name, uint64_t otherwise, uint64_t least) {
   return value < least ? least : value;
 }
 
-enum { HOT_AFTER = 128, CACHE_BYTES = 64 << 20, CACHE_LEAST = 256 << 10 };
+enum { HOT_AFTER = 256, CACHE_BYTES = 64 << 20, CACHE_LEAST = 256 << 10 };
 
 struct jit *jit_create(struct block_store *store, const char **error) {
   *error = "not enough memory for the JIT";
