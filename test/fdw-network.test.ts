@@ -103,6 +103,26 @@ test('forwards of a stopped machine wait for its start; those of a running one a
   expect(rows[0]?.value).toBeGreaterThan(5);
 }, 120_000);
 
+test('a restored machine has its card and its forwards; a fork has the card', async () => {
+  const { rows } = await client.query<{ host_port: number }>('select host_port from vm_forwards() order by 1');
+  const ports = rows.map(({ host_port }) => host_port);
+  await client.query("select * from vm_checkpoint('here')");
+  await client.query("select vm_restore('here')");
+  await client.query('select vm_resume()');
+  for (const port of ports) expect(String(await httpGet(port, '/f'))).toBe('from the guest\n');
+  await client.query("select vm_fork('here', 'net2')");
+  const { rows: forks } = await client.query("select network from linuxsql.machine where name = 'net2'");
+  expect(forks).toEqual([{ network: 'isolated' }]);
+  expect((await forwards()).filter((forward) => forward.startsWith('net2'))).toEqual([]);
+  const port = await freePort();
+  await client.query("select vm_forward('net2', $1, 80)", [port]);
+  await client.query("select vm_start('net2')");
+  await client.query("select * from vm_status('net2')");
+  expect(String(await httpGet(port, '/f'))).toBe('from the guest\n');
+  await client.query("select vm_stop('net2')");
+  await client.query("select vm_destroy('net2')");
+}, 120_000);
+
 test('a card that was taken away is gone at the next start', async () => {
   await client.query("select vm_stop('net1')");
   await client.query("select vm_network('net1', null)");

@@ -185,7 +185,9 @@ test('memory maps equal /proc/PID/maps', async () => {
 });
 
 test('open sockets equal /proc/net/tcp, udp and unix', async () => {
-  await guest.shell('mkdir -p /tmp/w; httpd -p 127.0.0.1:8080 -h /tmp/w; (tail -f /dev/null | nc 127.0.0.1 8080) & sleep 1');
+  await guest.shell(
+    'mkdir -p /tmp/w; httpd -p 127.0.0.1:8080 -h /tmp/w; (tail -f /dev/null | nc 127.0.0.1 8080) & sleep 1',
+  );
   const { told, rows } = await sandwich(
     'process_open_sockets',
     (row) => `${String(row['family'])} ${String(row['inode'])}`,
