@@ -189,8 +189,10 @@ static bool sealed(struct state_save *save) {
 void state_write(struct state_store *store, struct state_save *save) {
   struct layer layer = {0};
   pthread_mutex_lock(&store->use);
-  bool good = sealed(save) && begin(store, save, &layer, &save->error) && stream(store, save, &layer) &&
-              end(store, save, &layer);
+  bool prepared = save->prepare(save->opaque);
+  if (!prepared) state_fail(&save->error, "53200", "out of memory");
+  bool good = sealed(save) && prepared && begin(store, save, &layer, &save->error) &&
+              stream(store, save, &layer) && end(store, save, &layer);
   if (!good && link_up(&store->link)) {
     struct state_error ignored_error;
     execute(store, "rollback", &ignored_error);

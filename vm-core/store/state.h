@@ -68,6 +68,8 @@ struct state_save {
   struct block_request seal;
   struct disk_control control; /* of seal; unused without a disk */
   bool has_disk;
+  /* Before anything is written; false: no memory. */
+  bool (*prepare)(void *opaque);
   /* The first granule at or after this one that may differ from `below`, or (full) may not be zeros;
    * UINT64_MAX: no more. And its bytes at the checkpoint's instant. */
   uint64_t (*next)(void *opaque, uint64_t granule, bool full);

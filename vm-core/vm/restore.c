@@ -64,7 +64,7 @@ static bool restore(struct machine *machine, const struct state_saved *saved, bo
   struct blob present = {0};
   struct state_error ignored;
   if (!state_check(&saved->state, machine->ram.size, error)) return false;
-  bool good = state_pack(machine, &present);
+  bool good = state_pack(machine, &present) && state_finish(&present);
   if (!good) *error = (struct state_error){"53200", "the present state cannot be put aside"};
   if (good) {
     good = state_unpack(machine, &saved->state, error) && take(machine, saved, error);

@@ -26,7 +26,6 @@ static void digest(const uint8_t *bytes, size_t size, uint8_t out[SHA_BYTES]) {
 
 bool state_pack(const struct machine *machine, struct blob *out) {
   uint64_t words[HART_STATE_WORDS];
-  uint8_t sha[SHA_BYTES];
   blob_u64(out, STATE_MAGIC);
   blob_u32(out, STATE_VERSION);
   blob_u32(out, machine->user_seen ? NOTE_USER_SEEN : 0);
@@ -41,10 +40,15 @@ bool state_pack(const struct machine *machine, struct blob *out) {
   size_t mmu = blob_begin(out);
   mmu_save(&machine->hart, out);
   blob_end(out, mmu);
-  if (out->failed) return false;
-  digest(out->bytes, out->size, sha);
-  blob_put(out, sha, sizeof sha);
   return !out->failed;
+}
+
+bool state_finish(struct blob *blob) {
+  uint8_t sha[SHA_BYTES];
+  if (blob->failed) return false;
+  digest(blob->bytes, blob->size, sha);
+  blob_put(blob, sha, sizeof sha);
+  return !blob->failed;
 }
 
 /* The parts of a state; readers into its bytes. */

@@ -10,6 +10,8 @@
 /* Hart thread, between two instructions; waits for disk requests in flight. false: the disk is lost or memory
  * is short. */
 bool state_pack(const struct machine *machine, struct blob *out);
+/* Its end, the SHA-256, which takes longer than all of the rest; any thread. */
+bool state_finish(struct blob *blob);
 
 /* Whether the bytes are a whole state for this size of RAM; any thread. */
 bool state_check(const struct blob *blob, uint64_t ram_bytes, struct state_error *error);

@@ -28,7 +28,7 @@ static bool put_aside(struct runner *runner, struct state_error *error) {
   struct machine *machine = runner->machine;
   struct transaction *saved = &runner->transaction;
   saved->typed = input_copy(runner->input, &saved->typed_bytes);
-  if (!saved->typed || !state_pack(machine, &saved->state))
+  if (!saved->typed || !state_pack(machine, &saved->state) || !state_finish(&saved->state))
     return fail(error, "53200", "the state of the machine cannot be put aside");
   if (undo_open(&machine->preimages, &machine->preimages.undo[UNDO_TRANSACTION])) return true;
   return fail(error, "53200", "no memory to keep what guest memory holds");

@@ -41,6 +41,8 @@ static void read_granule(void *opaque, uint64_t granule, uint8_t *bytes) {
               bytes + page * PAGE_SIZE);
 }
 
+static bool prepare(void *opaque) { return state_finish(&((struct runner *)opaque)->work.save.state); }
+
 /* State thread. */
 static void written(void *opaque) {
   struct runner *runner = opaque;
@@ -80,6 +82,7 @@ static bool begin_checkpoint(struct runner *runner, struct work *work, bool auto
                               .instret = hart_instret(&machine->hart),
                               .time_ns = hart_time_ns(&machine->hart),
                               .below = machine->base_layer,
+                              .prepare = prepare,
                               .next = next_granule,
                               .read = read_granule,
                               .done = written,
