@@ -44,6 +44,12 @@ test('a fork goes its own way', async () => {
   await machine.restore('first');
   const hash = await machine.hash();
   expect(await machine.one("select vm_fork('first', 'twin') as v")).toEqual({ v: 'twin' });
+  const { rows: differing } = await machine.client.query(
+    `select key from linuxsql.machine a, linuxsql.machine b, jsonb_each(to_jsonb(a)) x join jsonb_each(to_jsonb(b)) y using (key)
+     where a.name = 'vm1' and b.name = 'twin' and x.value <> y.value order by key`,
+  );
+  const own = ['boots', 'created_at', 'desired', 'disk_layer', 'fence', 'id', 'name', 'ram_layer', 'restore_from'];
+  expect(differing.map(({ key }: { key: string }) => key)).toEqual(own);
   expect((await failure(() => machine.client.query("select vm_fork('first', 'twin')"))).code).toBe('42710');
   expect((await failure(() => machine.client.query("select vm_checkpoint_delete('first')"))).code).toBe('2BP01');
   await machine.client.query("select vm_start('twin', paused => true)");
