@@ -24,13 +24,18 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
   call_op(e, side_op(e, at));
 }
 
-static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **labels) {
+/* With labels: slow code, which begins where instruction `from` is prepared. */
+static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **labels,
+                       struct register_state *states) {
   const struct region_node *node = e->node;
   e->done = 0;
   for (e->index = from; e->index < node->count; e->index++) {
+    bool done = e->index && e->index == e->done;
+    if (!done && (!labels || e->index > from)) registers_prepare(e, e->index);
     if (labels) labels[e->index] = sljit_emit_label(e->c);
-    if (e->index && e->index == e->done) continue;
-    lower(e, &e->region->insns[node->insn[e->index]], e->index + 1 == node->count);
+    if (labels) states[e->index] = e->now;
+    if (!done) lower(e, &e->region->insns[node->insn[e->index]], e->index + 1 == node->count);
+    registers_done(e);
   }
   if (!node->ends) exit_at_end(e, node->next);
 }
@@ -39,7 +44,7 @@ static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **la
  * and at the nodes edges lead back to. */
 static void check_budget(struct emitter *e, const struct region_node *node) {
   struct sljit_jump *spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
-  e->cold[e->cold_count++] = (struct cold){.kind = COLD_BUDGET, .from = spent, .node = node};
+  e->cold[e->cold_count++] = (struct cold){.kind = COLD_BUDGET, .from = spent, .node = node, .state = e->now};
 }
 
 static void lower_node(struct emitter *e, unsigned index) {
@@ -49,10 +54,12 @@ static void lower_node(struct emitter *e, unsigned index) {
   e->fast = true;
   e->cached = -1;
   windows_plan(e);
+  uses_begin_node(e);
+  edges_enter(e, index);
   e->label[index] = sljit_emit_label(e->c);
   if (node->header) check_budget(e, node);
   sljit_emit_op2(e->c, SLJIT_SUB, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, node->count);
-  lower_rest(e, 0, NULL);
+  lower_rest(e, 0, NULL, NULL);
 }
 
 /* The slow code of every node with failing probes, from the first of them on;
@@ -61,12 +68,19 @@ static void lower_slow(struct emitter *e) {
   e->fast = false;
   for (unsigned i = 0; i < e->slow_count;) {
     struct sljit_label *labels[BLOCK_MAX_INSNS];
+    struct register_state states[BLOCK_MAX_INSNS];
     e->node_index = e->slow[i].node;
     e->node = &e->region->nodes[e->node_index];
     e->cached = -1;
-    lower_rest(e, e->slow[i].index, labels);
-    for (; i < e->slow_count && e->slow[i].node == e->node_index; i++)
-      sljit_set_label(e->slow[i].jump, labels[e->slow[i].index]);
+    e->now = e->slow[i].state;
+    e->fresh = e->slow[i].fresh;
+    uses_begin_node(e);
+    lower_rest(e, e->slow[i].index, labels, states);
+    for (; i < e->slow_count && e->slow[i].node == e->node_index; i++) {
+      unsigned index = e->slow[i].index;
+      sljit_set_label(e->slow[i].jump, labels[index]);
+      e->failed |= !!memcmp(&states[index], &e->slow[i].state, sizeof states[index]);
+    }
   }
 }
 
@@ -74,14 +88,14 @@ static void lower_slow(struct emitter *e) {
 static void entries(struct emitter *e) {
   for (unsigned i = 0; i < e->region->node_count; i++) {
     const struct region_node *node = &e->region->nodes[i];
-    if (!e->extras && !e->uses_f && node->header) {
+    if (edges_plain(e, i) && node->header) {
       e->entry[i] = e->label[i];
       continue;
     }
     e->entry[i] = sljit_emit_label(e->c);
     struct sljit_jump *spent = NULL;
     if (!node->header) spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
-    registers_load(e, false);
+    edges_come(e, i);
     sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), e->label[i]);
     if (spent) {
       here(e, spent);
@@ -94,7 +108,7 @@ static void lower_region(struct emitter *e) {
   sljit_set_context(e->c, HOST_ENTER);
   for (unsigned i = 0; i < e->region->node_count; i++) lower_node(e, i);
   lower_slow(e);
-  for (unsigned i = 0; i < e->jump_count; i++) sljit_set_label(e->jumps[i].jump, e->label[e->jumps[i].node]);
+  edges_finish(e);
   cold_code(e);
   entries(e);
 }
@@ -186,7 +200,7 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
   if (ok) {
     registers_choose(e);
     lower_region(e);
-    ok = generate(e);
+    ok = !e->failed && generate(e);
   }
   if (!ok) jit->counters.failures++;
   if (e && e->c) sljit_free_compiler(e->c);

@@ -3,14 +3,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void dump_registers(FILE *out, const struct emitter *e) {
-  fprintf(out, "  registers:");
+static void dump_state(FILE *out, const struct register_state *state) {
+  fprintf(out, "    registers:");
   for (unsigned x = 1; x < 32; x++) {
-    if (!e->host[x]) continue;
-    bool extra = e->extras >> x & 1;
-    fprintf(out, " x%u=%s%d", x,
-            extra ? "" : "core:", sljit_get_register_index(SLJIT_GP_REGISTER, e->host[x]));
+    if (!state->host[x]) continue;
+    fprintf(out, " x%u=%d%s", x, sljit_get_register_index(SLJIT_GP_REGISTER, state->host[x]),
+            state->dirty >> x & 1 ? "*" : "");
   }
+  fprintf(out, "\n");
+}
+
+static void dump_floats(FILE *out, const struct emitter *e) {
+  if (!e->uses_f) return;
+  fprintf(out, "  registers:");
   for (unsigned f = 0; f < 32; f++)
     if (e->fhost[f]) fprintf(out, " f%u=%d", f, sljit_get_register_index(SLJIT_FLOAT_REGISTER, e->fhost[f]));
   fprintf(out, "\n");
@@ -45,12 +50,13 @@ void jit_dump(FILE *out, struct emitter *e, const uint8_t *code, size_t size) {
   uint64_t page = phys->ram_base + (e->page->number << PAGE_SHIFT);
   fprintf(out, "region in physical page 0x%" PRIx64 ": %u instructions, %u nodes, %zu bytes\n", page,
           e->region->insn_count, e->region->node_count, size);
-  dump_registers(out, e);
+  dump_floats(out, e);
   for (unsigned i = 0; i < e->region->node_count; i++) {
     const struct region_node *node = &e->region->nodes[i];
     fprintf(out, "  node %03x at %p, entry %p: %u instructions, %u to the next check%s\n", node->offset,
             (void *)sljit_get_label_addr(e->label[i]), (void *)sljit_get_label_addr(e->entry[i]), node->count,
             node->path, node->header ? ", header" : "");
+    dump_state(out, &e->state[i]);
     e->node = node;
     dump_windows(out, e);
     dump_guest(out, e, node, page);

@@ -1,9 +1,11 @@
 /* What lowering is made of. Included by the .c files of jit only.
  *
  * Host registers: S0 = hart, S1 = budget, R0 and R1 (and HOST_T2 where it
- * exists) are free between instructions, all others hold guest registers: the
- * core ones in every region, the extra ones by choice of the region, which
- * loads them where it is entered and stores the written ones where it is left.
+ * exists) are free between instructions, all others hold guest registers. Which
+ * ones changes from instruction to instruction (struct register_state); every
+ * node has one state it is entered with, and edges that come with another pay
+ * for the difference. Between regions the core registers are in their own host
+ * registers and all others in memory.
  */
 #ifndef JIT_EMIT_H
 #define JIT_EMIT_H
@@ -67,6 +69,12 @@ struct operand {
   sljit_sw w;
 };
 
+/* Which guest registers are in host registers. */
+struct register_state {
+  uint8_t host[32]; /* 0: in memory */
+  uint32_t dirty;   /* newer than memory */
+};
+
 enum cold_kind {
   COLD_BUDGET, /* the budget does not cover the way to the next check */
   COLD_ACCESS, /* level 1 has no entry: refill and `retry`, or else COLD_OP */
@@ -81,11 +89,13 @@ struct cold {
   sljit_sw access; /* for jit_stubs.refill */
   const struct op *side;
   const struct region_node *node;
+  struct register_state state;
 };
 
 struct node_jump {
   struct sljit_jump *jump;
-  unsigned node;
+  uint16_t node, next; /* next: index + 1 of another jump to the node */
+  struct register_state state;
 };
 
 enum { COLD_MAX = 2 * REGION_MAX_INSNS + REGION_MAX_NODES };
@@ -107,6 +117,20 @@ enum { WINDOWS_MAX = 12, WINDOW_SLOT = 16, LOCAL_BYTES = WINDOW_SLOT + 8 * WINDO
 struct slow_jump {
   struct sljit_jump *jump;
   uint16_t node, index;
+  uint32_t fresh;
+  struct register_state state;
+};
+
+/* Distance in instructions to the next read of a value; FAR: it is overwritten or the region left before. */
+enum { USE_FAR = UINT16_MAX, USE_LEAVING_LOOP = 2048 };
+
+/* What the allocator knows of a region before it begins. */
+struct register_uses {
+  uint32_t reads[REGION_MAX_INSNS];            /* bits */
+  uint8_t writes[REGION_MAX_INSNS];            /* 0: none */
+  uint16_t distance[REGION_MAX_NODES][32];     /* from the beginning of the node */
+  uint32_t node_writes[REGION_MAX_NODES];      /* bits */
+  uint16_t loop_end[REGION_MAX_NODES];         /* of a header: last node with an edge to it */
 };
 
 struct emitter {
@@ -116,9 +140,16 @@ struct emitter {
   struct code_page *page;
   const struct region_node *node; /* being lowered */
   unsigned node_index, index;     /* of the node, of the instruction in it */
-  sljit_s32 host[32];             /* guest register to host register, 0: in memory */
-  sljit_s32 fhost[32];            /* the same for f registers */
-  uint32_t extras, written;       /* guest registers of the region; those it writes */
+  struct register_state now;
+  uint32_t fresh;                 /* has a host register, but no value yet */
+  uint16_t after[32];             /* distances from the end of the node */
+  bool falls;                     /* the node before goes on here */
+  bool failed;
+  struct register_uses uses;
+  bool fixed[REGION_MAX_NODES];   /* its state is chosen */
+  struct register_state state[REGION_MAX_NODES]; /* a node is entered with */
+  uint16_t coming[REGION_MAX_NODES]; /* index + 1 of a jump to the node */
+  sljit_s32 fhost[32];            /* f register to host register, 0: in memory */
   bool uses_f;                    /* any f register is in a host register */
   uint32_t fwritten;              /* f registers it writes */
   struct op *sides;
@@ -138,11 +169,34 @@ struct emitter {
   struct sljit_jump *calls[2 * COLD_MAX]; /* to the region's op-calling stub */
 };
 
+/* jit/uses.c: distances to next uses. */
+void uses_find(struct emitter *e);
+void uses_begin_node(struct emitter *e);
+unsigned uses_next(const struct emitter *e, unsigned x, unsigned index);
+
 /* jit/registers.c: which guest register lives where. */
-void registers_choose(struct emitter *e);
-void registers_core(sljit_s32 host[32]);
-void registers_load(struct emitter *e, bool core);
-void registers_store(struct emitter *e, bool core);
+void registers_choose(struct emitter *e); /* f registers */
+struct register_state registers_core(void); /* between regions */
+sljit_s32 registers_home(unsigned x); /* host register of a core register, or 0 */
+/* Before and after an instruction of e->node is lowered. Until it is done, memory or the state before has what
+ * its destination held. */
+void registers_prepare(struct emitter *e, unsigned index);
+void registers_done(struct emitter *e);
+void registers_load(struct emitter *e, const struct register_state *state);
+void registers_store(struct emitter *e, const struct register_state *state);
+void registers_load_f(struct emitter *e);
+void registers_store_f(struct emitter *e);
+unsigned registers_pool(const sljit_s32 **pool);
+
+/* jit/edges.c: from state to state. */
+void edges_enter(struct emitter *e, unsigned node); /* choose the state of a node that begins here */
+void edges_jump(struct emitter *e, struct sljit_jump *jump, unsigned node);
+void edges_go(struct emitter *e, unsigned node);    /* unconditionally */
+void edges_leave(struct emitter *e);                /* as between regions; R0 survives, R1 does not */
+void edges_leave_from(struct emitter *e, struct register_state state);
+void edges_come(struct emitter *e, unsigned node);  /* from between regions */
+bool edges_plain(const struct emitter *e, unsigned node); /* entered as between regions */
+void edges_finish(struct emitter *e);
 
 /* jit/stubs.c: the fixed part. false: no memory. */
 enum { STUBS_BYTES = 4096 };
@@ -212,7 +266,7 @@ static inline struct operand imm(int64_t value) { return (struct operand){SLJIT_
 /* Guest register as operand. x0 reads as zero; nothing may be written to it. */
 static inline struct operand guest(const struct emitter *e, unsigned x) {
   if (!x) return imm(0);
-  if (e->host[x]) return reg(e->host[x]);
+  if (e->now.host[x]) return reg(e->now.host[x]);
   return (struct operand){SLJIT_MEM1(HOST_HART), (sljit_sw)(offsetof(struct hart, x) + 8 * x)};
 }
 
@@ -224,7 +278,7 @@ static inline struct operand guest_f(const struct emitter *e, unsigned f) {
 /* A register that holds x, or `temp` after loading it. */
 static inline sljit_s32 in_register(struct emitter *e, unsigned x, sljit_s32 temp) {
   struct operand from = guest(e, x);
-  if (x && e->host[x]) return e->host[x];
+  if (x && e->now.host[x]) return e->now.host[x];
   sljit_emit_op1(e->c, SLJIT_MOV, temp, 0, from.r, from.w);
   return temp;
 }
@@ -248,8 +302,8 @@ static inline void add(struct emitter *e, struct operand d, struct operand a, in
 /* rd = move(from), where the move may narrow: to memory it would store only as
  * many bytes. */
 static inline void set_guest(struct emitter *e, unsigned rd, sljit_s32 move, struct operand from) {
-  if (e->host[rd]) {
-    op1(e, move, reg(e->host[rd]), from);
+  if (e->now.host[rd]) {
+    op1(e, move, reg(e->now.host[rd]), from);
     return;
   }
   op1(e, move, reg(SLJIT_R0), from);

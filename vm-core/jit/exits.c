@@ -53,7 +53,7 @@ static void follow_jump(struct emitter *e) {
 /* R0: virtual address, bit 0 clear. */
 void exit_to_address(struct emitter *e) {
   struct sljit_compiler *c = e->c;
-  registers_store(e, false);
+  edges_leave(e);
   sljit_set_target(compare_jump(e), e->jit->stubs.find);
   sljit_emit_op2(c, SLJIT_AND, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, -PAGE_SIZE);
   sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_R0, 0);
@@ -66,11 +66,11 @@ void exit_to_offset(struct emitter *e, int64_t offset) {
   struct sljit_compiler *c = e->c;
   int node = region_node_at(e->region, offset);
   if (node >= 0) {
-    e->jumps[e->jump_count++] = (struct node_jump){sljit_emit_jump(c, SLJIT_JUMP), (unsigned)node};
+    edges_go(e, (unsigned)node);
     return;
   }
   if (offset >= 0 && offset < PAGE_SIZE) {
-    registers_store(e, false);
+    edges_leave(e);
     sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, offset);
     sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_MEM0(), (sljit_sw)&e->page->native[offset >> 1]);
     return;
@@ -81,19 +81,26 @@ void exit_to_offset(struct emitter *e, int64_t offset) {
 }
 
 void exit_at_end(struct emitter *e, int64_t offset) {
-  if (region_node_at(e->region, offset) != (int)e->node_index + 1 || !e->fast) exit_to_offset(e, offset);
+  if (region_node_at(e->region, offset) == (int)e->node_index + 1 && e->fast)
+    e->falls = true;
+  else
+    exit_to_offset(e, offset);
 }
 
 void exit_with_op(struct emitter *e, const struct op *side) {
-  registers_store(e, false);
+  edges_leave(e);
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)side);
   jump_fixed(e, e->jit->stubs.side);
 }
 
-void call_op(struct emitter *e, const struct op *side) {
+static void call_from(struct emitter *e, const struct register_state *state, const struct op *side) {
+  registers_store(e, state);
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_IMM, (sljit_sw)side);
   e->calls[e->call_count++] = sljit_emit_jump(e->c, SLJIT_FAST_CALL);
+  registers_load(e, state);
 }
+
+void call_op(struct emitter *e, const struct op *side) { call_from(e, &e->now, side); }
 
 /* Run the op function of R1 on state in memory; leave the region unless it asks
  * to go on. */
@@ -103,20 +110,21 @@ static void call_stub(struct emitter *e) {
   struct sljit_label *label = sljit_emit_label(c);
   for (unsigned i = 0; i < e->call_count; i++) sljit_set_label(e->calls[i], label);
   sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
-  registers_store(e, true);
+  registers_store_f(e);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_MEM1(SLJIT_R1), offsetof(struct op, fn));
   struct sljit_jump *left =
       sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_continue);
-  registers_load(e, true);
+  registers_load_f(e);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   sljit_set_label(left, sljit_emit_label(c));
   jump_fixed(e, e->jit->stubs.null);
 }
 
 void cold_op(struct emitter *e, struct sljit_jump *from, struct sljit_jump *also, const struct op *side) {
-  e->cold[e->cold_count++] = (struct cold){.kind = COLD_OP, .from = from, .also = also, .side = side};
+  e->cold[e->cold_count++] = (struct cold){
+      .kind = COLD_OP, .from = from, .also = also, .side = side, .state = e->now};
 }
 
 void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *also,
@@ -143,11 +151,11 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
   }
   if (cold->also) here(e, cold->also);
   if (cold->kind == COLD_BUDGET) {
-    registers_store(e, false);
+    edges_leave_from(e, cold->state);
     exit_to_interpreter(e, cold->node->offset);
     return;
   }
-  call_op(e, cold->side);
+  call_from(e, &cold->state, cold->side);
   sljit_set_label(sljit_emit_jump(c, SLJIT_JUMP), cold->resume);
 }
 

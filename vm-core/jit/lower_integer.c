@@ -14,7 +14,7 @@ static void word(struct emitter *e, const struct insn *insn, sljit_s32 op, struc
 
 /* srliw by one or more: the result is not negative, so its upper half is zero. */
 static void shift_right_word(struct emitter *e, const struct insn *insn) {
-  if (!insn->imm || !HOST_X86 || !e->host[insn->rd]) {
+  if (!insn->imm || !HOST_X86 || !e->now.host[insn->rd]) {
     word(e, insn, SLJIT_LSHR, imm(insn->imm));
     return;
   }
@@ -73,7 +73,7 @@ static void add_word_immediate(struct emitter *e, const struct insn *insn) {
 
 static void add_pc(struct emitter *e, const struct region_insn *at) {
   struct operand d = guest(e, at->insn.rd);
-  sljit_s32 to = e->host[at->insn.rd] ? d.r : SLJIT_R0;
+  sljit_s32 to = e->now.host[at->insn.rd] ? d.r : SLJIT_R0;
   sljit_emit_op1(e->c, SLJIT_MOV, to, 0, HART(code_page));
   op2(e, SLJIT_ADD, d, reg(to), imm(at->insn.imm + at->offset));
 }

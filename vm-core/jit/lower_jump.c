@@ -6,9 +6,10 @@ static void link(struct emitter *e, const struct region_insn *at) {
   unsigned rd = at->insn.rd;
   if (!rd) return;
   struct operand d = guest(e, rd);
-  sljit_s32 to = e->host[rd] ? d.r : SLJIT_R1;
+  sljit_s32 to = e->now.host[rd] ? d.r : SLJIT_R1;
   sljit_emit_op1(e->c, SLJIT_MOV, to, 0, HART(code_page));
   op2(e, SLJIT_ADD, d, reg(to), imm(at->offset + at->insn.length));
+  registers_done(e);
 }
 
 static void conditional(struct emitter *e, const struct region_insn *at, sljit_s32 type) {
@@ -21,7 +22,7 @@ static void conditional(struct emitter *e, const struct region_insn *at, sljit_s
   }
   int node = region_node_at(e->region, target);
   if (node >= 0) {
-    e->jumps[e->jump_count++] = (struct node_jump){branch(e, type, a, b), (unsigned)node};
+    edges_jump(e, branch(e, type, a, b), (unsigned)node);
   } else {
     struct sljit_jump *skip = branch(e, type ^ 1, a, b);
     exit_to_offset(e, target);

@@ -35,7 +35,9 @@ static void find_entry(struct emitter *e) {
 }
 
 void slow_jump(struct emitter *e, struct sljit_jump *jump) {
-  if (jump) e->slow[e->slow_count++] = (struct slow_jump){jump, (uint16_t)e->node_index, (uint16_t)e->index};
+  if (!jump) return;
+  e->slow[e->slow_count++] =
+      (struct slow_jump){jump, (uint16_t)e->node_index, (uint16_t)e->index, e->fresh, e->now};
 }
 
 /* R0 = host address of one access. */

@@ -35,8 +35,7 @@ static void add_successors(struct region *region, const struct region_insn *at) 
     add_leader(region, next);
     add_leader(region, region_target(at));
   } else if (insn->id == INSN_jal) {
-    add_leader(region, region_target(at));
-    if (insn->rd) add_leader(region, next);
+    add_leader(region, insn->rd ? next : region_target(at)); /* what is called is a region of its own */
   } else if (insn->id == INSN_jalr && insn->rd) {
     add_leader(region, next);
   }

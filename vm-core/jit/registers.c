@@ -1,3 +1,5 @@
+/* Guest registers in host registers, instruction by instruction: a value that is read again gets a host register,
+ * and when none is left the one whose next use is farthest goes to memory. */
 #include <string.h>
 
 #include "jit/emit.h"
@@ -18,43 +20,24 @@ static const sljit_s32 pool[] = {SLJIT_S(2), SLJIT_S(3), SLJIT_S(4), SLJIT_S(5),
 
 enum { POOL = sizeof pool / sizeof *pool };
 
-void registers_core(sljit_s32 host[32]) {
-  memset(host, 0, 32 * sizeof *host);
-  for (unsigned i = 0; i < CORE_REGS; i++) host[core_guest[i]] = pool[i];
+unsigned registers_pool(const sljit_s32 **first) {
+  *first = pool;
+  return POOL;
 }
 
-/* Integer registers an instruction reads (bits) and writes (*write, 0: none).
- */
-static uint32_t uses(const struct insn *insn, unsigned *write) {
-  *write = 0;
-  if (insn->id == INSN_ILLEGAL) return 0;
-  uint32_t rs1 = 1u << insn->rs1, rs2 = 1u << insn->rs2;
-  switch (insn_table[insn->id].format) {
-  case FORMAT_R:
-  case FORMAT_AMO: return *write = insn->rd, rs1 | rs2;
-  case FORMAT_R1:
-  case FORMAT_I:
-  case FORMAT_L:
-  case FORMAT_SH6:
-  case FORMAT_SH5:
-  case FORMAT_CSR:
-  case FORMAT_LR: return *write = insn->rd, rs1;
-  case FORMAT_U:
-  case FORMAT_J:
-  case FORMAT_CSRI:
-  case FORMAT_FCMP:
-  case FORMAT_FTOX:
-  case FORMAT_FTOXRM: return *write = insn->rd, 0;
-  case FORMAT_S:
-  case FORMAT_B:
-  case FORMAT_SFENCE: return rs1 | rs2;
-  case FORMAT_CBO:
-  case FORMAT_FL:
-  case FORMAT_FS:
-  case FORMAT_XTOF:
-  case FORMAT_XTOFRM: return rs1;
-  default: return 0;
+sljit_s32 registers_home(unsigned x) {
+  for (unsigned i = 0; i < CORE_REGS; i++)
+    if (core_guest[i] == x) return pool[i];
+  return 0;
+}
+
+struct register_state registers_core(void) {
+  struct register_state state = {.dirty = 0};
+  for (unsigned i = 0; i < CORE_REGS; i++) {
+    state.host[core_guest[i]] = (uint8_t)pool[i];
+    state.dirty |= 1u << core_guest[i];
   }
+  return state;
 }
 
 /* f registers of an instruction: read (bits) and written (bits). */
@@ -97,41 +80,102 @@ static void choose_f(struct emitter *e) {
 }
 
 void registers_choose(struct emitter *e) {
-  uint32_t weight[32] = {0}, written = 0;
-  registers_core(e->host);
-  for (unsigned i = 0; i < e->region->insn_count; i++) {
-    const struct region_insn *at = &e->region->insns[i];
-    unsigned write;
-    uint32_t read = uses(&at->insn, &write);
-    for (unsigned x = 1; x < 32; x++) weight[x] += at->weight * ((read >> x & 1) + (write == x));
-    written |= 1u << write;
-  }
-  for (unsigned i = CORE_REGS; i < POOL; i++) {
-    unsigned best = 0;
-    for (unsigned x = 1; x < 32; x++)
-      if (!e->host[x] && weight[x] > weight[best]) best = x;
-    if (!best || weight[best] < 3) break;
-    e->host[best] = pool[i];
-    e->extras |= 1u << best;
-  }
-  e->written = written & ~1u;
+  uses_find(e);
   choose_f(e);
 }
 
-void registers_load(struct emitter *e, bool core) {
+static void load_one(struct emitter *e, unsigned x, sljit_s32 host) {
+  sljit_emit_op1(e->c, SLJIT_MOV, host, 0, HART(x) + (sljit_sw)(8 * x));
+}
+
+static void store_one(struct emitter *e, unsigned x, sljit_s32 host) {
+  sljit_emit_op1(e->c, SLJIT_MOV, HART(x) + (sljit_sw)(8 * x), host, 0);
+}
+
+/* Guest register in a host register, or 0. */
+static unsigned holder(const struct register_state *state, sljit_s32 host) {
   for (unsigned x = 1; x < 32; x++)
-    if (e->host[x] && (core || (e->extras >> x & 1)))
-      sljit_emit_op1(e->c, SLJIT_MOV, e->host[x], 0, HART(x) + (sljit_sw)(8 * x));
+    if (state->host[x] == host) return x;
+  return 0;
+}
+
+/* A free host register; those of the core last, for others. */
+static sljit_s32 free_host(const struct emitter *e, unsigned x) {
+  sljit_s32 home = registers_home(x);
+  if (home && !holder(&e->now, home)) return home;
+  for (unsigned i = 0; i < POOL; i++) {
+    sljit_s32 host = pool[(i + CORE_REGS) % POOL];
+    if (!holder(&e->now, host)) return host;
+  }
+  return 0;
+}
+
+/* The one to go: used again after more than `distance` instructions, and later than all others; 0: none. */
+static unsigned victim(const struct emitter *e, uint32_t pinned, unsigned index, unsigned distance) {
+  unsigned best = 0, farthest = distance;
+  for (unsigned x = 1; x < 32; x++) {
+    if (!e->now.host[x] || (pinned >> x & 1)) continue;
+    unsigned next = uses_next(e, x, index);
+    bool clean = !(e->now.dirty >> x & 1);
+    if (next > farthest || (best && next == farthest && clean)) {
+      best = x;
+      farthest = next;
+    }
+  }
+  return best;
+}
+
+/* A host register for x, not loaded; false: it stays in memory. */
+static bool take(struct emitter *e, unsigned x, uint32_t pinned, unsigned index, unsigned distance) {
+  sljit_s32 host = free_host(e, x);
+  if (!host) {
+    unsigned out = victim(e, pinned, index, distance);
+    if (!out) return false;
+    host = e->now.host[out];
+    if (e->now.dirty >> out & 1) store_one(e, out, host);
+    e->now.dirty &= ~(1u << out);
+    e->now.host[out] = 0;
+  }
+  e->now.host[x] = (uint8_t)host;
+  return true;
+}
+
+void registers_prepare(struct emitter *e, unsigned index) {
+  unsigned insn = e->node->insn[index], write = e->uses.writes[insn];
+  uint32_t reads = e->uses.reads[insn], pinned = reads | 1u << write;
+  for (unsigned x = 1; x < 32; x++) {
+    if (!(pinned >> x & 1) || e->now.host[x]) continue;
+    unsigned distance = uses_next(e, x, index);
+    if (distance == USE_FAR || !take(e, x, pinned, index, distance)) continue;
+    if (reads >> x & 1)
+      load_one(e, x, e->now.host[x]);
+    else
+      e->fresh = 1u << x;
+  }
+}
+
+void registers_done(struct emitter *e) {
+  unsigned write = e->uses.writes[e->node->insn[e->index]];
+  e->fresh = 0;
+  if (e->now.host[write]) e->now.dirty |= 1u << write;
+}
+
+void registers_load(struct emitter *e, const struct register_state *state) {
+  for (unsigned x = 1; x < 32; x++)
+    if (state->host[x]) load_one(e, x, state->host[x]);
+}
+
+void registers_store(struct emitter *e, const struct register_state *state) {
+  for (unsigned x = 1; x < 32; x++)
+    if (state->host[x] && (state->dirty >> x & 1)) store_one(e, x, state->host[x]);
+}
+
+void registers_load_f(struct emitter *e) {
   for (unsigned f = 0; f < 32; f++)
     if (e->fhost[f]) sljit_emit_fop1(e->c, SLJIT_MOV_F64, e->fhost[f], 0, HART(f) + (sljit_sw)(8 * f));
 }
 
-void registers_store(struct emitter *e, bool core) {
-  for (unsigned x = 1; x < 32; x++) {
-    bool extra = e->extras >> x & 1;
-    if (e->host[x] && (extra ? e->written >> x & 1 : core))
-      sljit_emit_op1(e->c, SLJIT_MOV, HART(x) + (sljit_sw)(8 * x), e->host[x], 0);
-  }
+void registers_store_f(struct emitter *e) {
   for (unsigned f = 0; f < 32; f++)
     if (e->fhost[f] && (e->fwritten >> f & 1))
       sljit_emit_fop1(e->c, SLJIT_MOV_F64, HART(f) + (sljit_sw)(8 * f), e->fhost[f], 0);

@@ -6,7 +6,7 @@ static void emit_enter(struct emitter *e) {
   sljit_emit_enter(e->c, HOST_ENTER);
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_S1, 0);
   sljit_emit_op1(e->c, SLJIT_MOV, HOST_BUDGET, 0, HART(budget));
-  registers_load(e, true);
+  registers_load(e, &e->now);
   sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_R0, 0);
 }
 
@@ -20,7 +20,7 @@ static struct sljit_label *emit_exits(struct emitter *e, struct sljit_label **la
   struct sljit_label *go = sljit_emit_label(c);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_go_op);
   label[2] = sljit_emit_label(c);
-  registers_store(e, true);
+  registers_store(e, &e->now);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_return(c, SLJIT_MOV, SLJIT_R0, 0);
   label[3] = sljit_emit_label(c);
@@ -32,12 +32,12 @@ static struct sljit_label *emit_exits(struct emitter *e, struct sljit_label **la
 static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *go) {
   struct sljit_compiler *c = e->c;
   struct sljit_label *label = sljit_emit_label(c);
-  registers_store(e, true);
+  registers_store(e, &e->now);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_find));
-  registers_load(e, true);
+  registers_load(e, &e->now);
   sljit_set_label(sljit_emit_cmp(c, SLJIT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, 0), go);
   sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_R0, 0);
   return label;
@@ -115,7 +115,7 @@ bool stubs_build(struct jit *jit) {
   *e = (struct emitter){.jit = jit, .c = sljit_create_compiler(NULL)};
   bool ok = e->c != NULL;
   if (ok) {
-    registers_core(e->host);
+    e->now = registers_core();
     emit_enter(e);
     struct sljit_label *go = emit_exits(e, label);
     label[STUB_FIND] = emit_find(e, go);

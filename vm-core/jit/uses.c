@@ -1,0 +1,128 @@
+/* Distances to next uses, for the allocator: backward over the region's graph. */
+#include <string.h>
+
+#include "jit/emit.h"
+
+enum { ROUNDS_MAX = 8, CORE_AT_EXIT = 48 };
+
+/* Integer registers an instruction reads (bits) and writes (*write, 0: none). */
+static uint32_t uses(const struct insn *insn, uint8_t *write) {
+  *write = 0;
+  if (insn->id == INSN_ILLEGAL) return 0;
+  uint32_t rs1 = 1u << insn->rs1, rs2 = 1u << insn->rs2;
+  switch (insn_table[insn->id].format) {
+  case FORMAT_R:
+  case FORMAT_AMO: return *write = insn->rd, rs1 | rs2;
+  case FORMAT_R1:
+  case FORMAT_I:
+  case FORMAT_L:
+  case FORMAT_SH6:
+  case FORMAT_SH5:
+  case FORMAT_CSR:
+  case FORMAT_LR: return *write = insn->rd, rs1;
+  case FORMAT_U:
+  case FORMAT_J:
+  case FORMAT_CSRI:
+  case FORMAT_FCMP:
+  case FORMAT_FTOX:
+  case FORMAT_FTOXRM: return *write = insn->rd, 0;
+  case FORMAT_S:
+  case FORMAT_B:
+  case FORMAT_SFENCE: return rs1 | rs2;
+  case FORMAT_CBO:
+  case FORMAT_FL:
+  case FORMAT_FS:
+  case FORMAT_XTOF:
+  case FORMAT_XTOFRM: return rs1;
+  default: return 0;
+  }
+}
+
+static uint16_t longer(uint16_t distance, unsigned by) {
+  if (distance == USE_FAR) return USE_FAR;
+  return distance + by < USE_FAR - 1 ? (uint16_t)(distance + by) : USE_FAR - 1;
+}
+
+/* Ways on from a node, in the region or not. */
+static unsigned ways(const struct region *region, const struct region_node *node) {
+  const struct insn *last = &region->insns[node->insn[node->count - 1]].insn;
+  if (!node->ends) return 1;
+  if (last->id == INSN_ILLEGAL) return 0;
+  if (insn_table[last->id].format == FORMAT_B) return 2;
+  return last->id == INSN_jal && !last->rd;
+}
+
+static unsigned weight_of(const struct region *region, const struct region_node *node) {
+  return region->insns[node->insn[0]].weight;
+}
+
+/* Distances from the end of a node. */
+static void find_after(const struct emitter *e, const struct region_node *node, uint16_t after[32]) {
+  int to[2];
+  unsigned count = region_successors(e->region, node, to), all = ways(e->region, node);
+  memset(after, 0xff, 32 * sizeof *after);
+  if (!all || count < all)
+    for (unsigned x = 1; x < 32; x++)
+      if (registers_home(x)) after[x] = CORE_AT_EXIT;
+  for (unsigned i = 0; i < count; i++) {
+    const struct region_node *next = &e->region->nodes[to[i]];
+    unsigned more = weight_of(e->region, next) < weight_of(e->region, node) ? USE_LEAVING_LOOP : 0;
+    for (unsigned x = 1; x < 32; x++) {
+      uint16_t distance = longer(e->uses.distance[to[i]][x], more);
+      if (distance < after[x]) after[x] = distance;
+    }
+  }
+}
+
+static bool find_before(struct emitter *e, unsigned index) {
+  const struct region_node *node = &e->region->nodes[index];
+  uint16_t distance[32];
+  find_after(e, node, distance);
+  for (unsigned i = node->count; i-- > 0;) {
+    uint32_t reads = e->uses.reads[node->insn[i]];
+    unsigned write = e->uses.writes[node->insn[i]];
+    if (write) distance[write] = USE_FAR;
+    for (unsigned x = 1; x < 32; x++) distance[x] = reads >> x & 1 ? 0 : longer(distance[x], 1);
+  }
+  bool same = !memcmp(distance, e->uses.distance[index], sizeof distance);
+  memcpy(e->uses.distance[index], distance, sizeof distance);
+  return !same;
+}
+
+static void find_loops(struct emitter *e) {
+  int to[2];
+  for (unsigned i = 0; i < e->region->node_count; i++) {
+    const struct region_node *node = &e->region->nodes[i];
+    unsigned count = region_successors(e->region, node, to);
+    for (unsigned k = 0; k < count; k++)
+      if (to[k] <= (int)i) e->uses.loop_end[to[k]] = (uint16_t)i;
+    e->uses.node_writes[i] = 0;
+    for (unsigned k = 0; k < node->count; k++)
+      e->uses.node_writes[i] |= (1u << e->uses.writes[node->insn[k]]) & ~1u;
+  }
+}
+
+void uses_find(struct emitter *e) {
+  const struct region *region = e->region;
+  for (unsigned i = 0; i < region->insn_count; i++)
+    e->uses.reads[i] = uses(&region->insns[i].insn, &e->uses.writes[i]) & ~1u;
+  memset(e->uses.distance, 0xff, sizeof e->uses.distance);
+  bool changed = true;
+  for (unsigned round = 0; changed && round < ROUNDS_MAX; round++) {
+    changed = false;
+    for (unsigned i = region->node_count; i-- > 0;) changed |= find_before(e, i);
+  }
+  find_loops(e);
+}
+
+void uses_begin_node(struct emitter *e) { find_after(e, e->node, e->after); }
+
+/* From behind instruction `index` of e->node. */
+unsigned uses_next(const struct emitter *e, unsigned x, unsigned index) {
+  const struct region_node *node = e->node;
+  for (unsigned i = index + 1; i < node->count; i++) {
+    if (e->uses.reads[node->insn[i]] >> x & 1) return i - index;
+    if (e->uses.writes[node->insn[i]] == x) return USE_FAR;
+  }
+  return longer(e->after[x], node->count - index);
+}
