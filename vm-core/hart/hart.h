@@ -76,6 +76,13 @@ struct csr_state {
   uint8_t pmpcfg[PMP_ENTRIES];
 };
 
+/* What one load or store of machine code found last (mmu/sites.c): its page, combined with hart.site_key, and
+ * host address - virtual address. */
+struct site {
+  uint64_t tag, addend;
+};
+enum { SITES = 1024 };
+
 struct hart {
   /* Hot: touched by nearly every instruction. x[0] stays 0; decoded writes to x0 go to x[32]. */
   uint64_t x[33];
@@ -107,6 +114,9 @@ struct hart {
   bool reservation_valid;
   uint64_t reservation; /* physical address */
   uint8_t reservation_size;
+
+  uint64_t site_key; /* which sites hold: changes when any may not, and with the mode of loads and stores */
+  struct site load_site[SITES], store_site[SITES];
 
   struct event *events; /* sorted by at_ns */
   struct event stimer;  /* Sstc */

@@ -74,6 +74,7 @@ static void lower_slow(struct emitter *e) {
     e->cached = -1;
     e->now = e->slow[i].state;
     e->fresh = e->slow[i].fresh;
+    memcpy(e->last, e->slow[i].last, sizeof e->last);
     uses_begin_node(e);
     lower_rest(e, e->slow[i].index, labels, states);
     for (; i < e->slow_count && e->slow[i].node == e->node_index; i++) {
@@ -107,9 +108,15 @@ static void entries(struct emitter *e) {
 static void lower_region(struct emitter *e) {
   sljit_set_context(e->c, HOST_ENTER);
   for (unsigned i = 0; i < e->region->node_count; i++) lower_node(e, i);
+  e->part[0] = sljit_emit_label(e->c);
+  site_misses(e);
+  e->part[1] = sljit_emit_label(e->c);
   lower_slow(e);
+  e->part[2] = sljit_emit_label(e->c);
   edges_finish(e);
+  e->part[3] = sljit_emit_label(e->c);
   cold_code(e);
+  e->part[4] = sljit_emit_label(e->c);
   entries(e);
 }
 

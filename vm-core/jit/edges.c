@@ -86,15 +86,22 @@ static void settle(struct register_state *state, unsigned x, const struct regist
     }
 }
 
-/* Registers of a loop: those used in it, nearest first; then, where room is left, what comes in anyway. */
+static unsigned held(const struct register_state *state) {
+  unsigned count = 0;
+  for (unsigned x = 1; x < 32; x++) count += state->host[x] != 0;
+  return count;
+}
+
+/* Registers of a loop: those used in it, nearest first; then, where room is left, those it writes, which would
+ * have to be stored in every round; then what comes in anyway. */
 static struct register_state loop_state(const struct emitter *e, unsigned node,
                                         const struct register_state *near) {
   struct register_state state = {.dirty = 0};
   const uint16_t *distance = e->uses.distance[node];
   const sljit_s32 *pool;
-  unsigned room = registers_pool(&pool);
+  unsigned count = registers_pool(&pool);
   uint32_t chosen = 0;
-  for (; room; room--) {
+  for (unsigned room = count; room; room--) {
     unsigned best = 0;
     for (unsigned x = 1; x < 32; x++)
       if (!(chosen >> x & 1) && distance[x] < (best ? distance[best] : USE_LEAVING_LOOP)) best = x;
@@ -105,10 +112,12 @@ static struct register_state loop_state(const struct emitter *e, unsigned node,
     if ((chosen >> x & 1) && near->host[x]) give(&state, x, near->host[x], false);
   for (unsigned x = 1; x < 32; x++)
     if ((chosen >> x & 1) && !state.host[x]) settle(&state, x, near);
+  for (unsigned i = node; i <= e->uses.loop_end[node]; i++) state.dirty |= e->uses.node_writes[i];
+  for (unsigned x = 1; x < 32; x++)
+    if (!state.host[x] && (state.dirty >> x & 1) && held(&state) < count) settle(&state, x, near);
   for (unsigned x = 1; x < 32; x++)
     if (near->host[x] && !state.host[x] && !holder(&state, near->host[x]))
       give(&state, x, near->host[x], false);
-  for (unsigned i = node; i <= e->uses.loop_end[node]; i++) state.dirty |= e->uses.node_writes[i];
   return state;
 }
 
@@ -145,6 +154,8 @@ void edges_enter(struct emitter *e, unsigned node) {
   struct register_state state = choose(e, node);
   if (e->falls) change(e, e->now, &state);
   e->state[node] = e->now = state;
+  for (unsigned x = 1; x < 32; x++)
+    if (state.host[x]) e->last[x] = state.host[x];
   e->fixed[node] = true;
   e->falls = false;
 }

@@ -60,6 +60,7 @@ struct jit {
   struct jit_stubs stubs;
   struct jit_counters counters;
   FILE *dump;                  /* NULL: off */
+  unsigned sites[2];           /* given out so far: for loads, for stores */
   struct region *region;       /* scratch of the compiler */
   void *no_native[PAGE_SLOTS]; /* stubs.miss everywhere */
 };
@@ -119,6 +120,7 @@ struct slow_jump {
   uint16_t node, index;
   uint32_t fresh;
   struct register_state state;
+  uint8_t last[32];
 };
 
 /* Distance in instructions to the next read of a value; FAR: it is overwritten or the region left before. */
@@ -133,6 +135,16 @@ struct register_uses {
   uint16_t loop_end[REGION_MAX_NODES];         /* of a header: last node with an edge to it */
 };
 
+/* A site that does not hold what its access wants: level 1 is asked, and the site filled. */
+struct site_miss {
+  struct sljit_jump *miss, *crosses; /* crosses: NULL or where the window does not lie in one page */
+  struct sljit_label *hit;
+  struct operand base;
+  int32_t first, span, mask;
+  unsigned set, slow; /* slow: index in emitter.slow */
+  sljit_sw site;      /* offset in struct hart */
+};
+
 struct emitter {
   struct jit *jit;
   struct sljit_compiler *c;
@@ -141,10 +153,12 @@ struct emitter {
   const struct region_node *node; /* being lowered */
   unsigned node_index, index;     /* of the node, of the instruction in it */
   struct register_state now;
+  uint8_t last[32];               /* host register a guest register had, so that it gets the same again */
   uint32_t fresh;                 /* has a host register, but no value yet */
   uint16_t after[32];             /* distances from the end of the node */
   bool falls;                     /* the node before goes on here */
   bool failed;
+  struct sljit_label *part[5];   /* behind the nodes, for the dump */
   struct register_uses uses;
   bool fixed[REGION_MAX_NODES];   /* its state is chosen */
   struct register_state state[REGION_MAX_NODES]; /* a node is entered with */
@@ -162,7 +176,8 @@ struct emitter {
   bool fast;
   unsigned done; /* index of an instruction that was lowered with the one before it */
   int cached;    /* window whose host address is in R1, -1: none */
-  unsigned window_count, slow_count;
+  unsigned window_count, slow_count, site_count;
+  struct site_miss sites[REGION_MAX_INSNS];
   struct window windows[WINDOWS_MAX];
   int8_t window_of[BLOCK_MAX_INSNS];
   struct slow_jump slow[4 * REGION_MAX_INSNS];
@@ -228,6 +243,8 @@ struct operand access_place(struct emitter *e, const struct region_insn *at, boo
                             struct sljit_jump *also);
 /* In fast code: where `jump` goes the node's slow code does the present instruction. */
 void slow_jump(struct emitter *e, struct sljit_jump *jump);
+/* Behind all fast code. */
+void site_misses(struct emitter *e);
 /* At the end of an access. */
 void access_done(struct emitter *e);
 

@@ -34,10 +34,16 @@ static void find_entry(struct emitter *e) {
   sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
 }
 
+/* Returns its index in e->slow. */
+static unsigned add_slow(struct emitter *e, struct sljit_jump *jump) {
+  struct slow_jump *slow = &e->slow[e->slow_count];
+  *slow = (struct slow_jump){jump, (uint16_t)e->node_index, (uint16_t)e->index, e->fresh, e->now, {0}};
+  memcpy(slow->last, e->last, sizeof slow->last);
+  return e->slow_count++;
+}
+
 void slow_jump(struct emitter *e, struct sljit_jump *jump) {
-  if (!jump) return;
-  e->slow[e->slow_count++] =
-      (struct slow_jump){jump, (uint16_t)e->node_index, (uint16_t)e->index, e->fresh, e->now};
+  if (jump) add_slow(e, jump);
 }
 
 /* R0 = host address of one access. */
@@ -60,17 +66,77 @@ static struct operand single(struct emitter *e, const struct region_insn *at, bo
   return (struct operand){SLJIT_MEM1(SLJIT_R0), 0};
 }
 
-/* R1 = host address of the window's base. The entry is that of its first byte:
- * when the last one lies in another page its tag cannot be there. */
-static void open_window(struct emitter *e, struct window *window, int slot) {
-  unsigned set = set_of(window->write);
-  int32_t grain = window->granule, first = window->first & -grain, last = window->last & -grain;
-  add(e, reg(SLJIT_R0), guest(e, window->base), first);
+static struct operand hart_at(sljit_sw offset) { return (struct operand){SLJIT_MEM1(HOST_HART), offset}; }
+
+static sljit_sw new_site(struct jit *jit, bool write) {
+  size_t sites = write ? offsetof(struct hart, store_site) : offsetof(struct hart, load_site);
+  return (sljit_sw)(sites + jit->sites[write]++ % SITES * sizeof(struct site));
+}
+
+/* R1 = what a site says is to be added to guest addresses from base + first on, span bytes further aligned to
+ * grain all the way, all in one page. */
+static void ask_site(struct emitter *e, unsigned base, int32_t first, int32_t span, unsigned grain,
+                     bool write) {
+  struct site_miss *site = &e->sites[e->site_count++];
+  *site = (struct site_miss){.base = guest(e, base),
+                             .first = first,
+                             .span = span,
+                             .mask = -PAGE_SIZE | (int32_t)(grain - 1),
+                             .set = set_of(write),
+                             .slow = add_slow(e, NULL),
+                             .site = new_site(e->jit, write)};
+  struct operand r0 = reg(SLJIT_R0), r1 = reg(SLJIT_R1);
+  if (first || span || !e->now.host[base]) {
+    add(e, r0, site->base, first);
+    if (span) {
+      add(e, r1, r0, span);
+      op2(e, SLJIT_XOR, r1, r1, r0);
+      site->crosses = branch(e, SLJIT_GREATER_EQUAL, r1, imm(PAGE_SIZE));
+    }
+    op2(e, SLJIT_AND, r0, r0, imm(site->mask));
+  } else {
+    op2(e, SLJIT_AND, r0, site->base, imm(site->mask));
+  }
+  op2(e, SLJIT_XOR, r0, r0, (struct operand){HART(site_key)});
+  site->miss = branch(e, SLJIT_NOT_EQUAL, r0, hart_at(site->site));
+  site->hit = sljit_emit_label(e->c);
+  op1(e, SLJIT_MOV, r1, hart_at(site->site + (sljit_sw)offsetof(struct site, addend)));
+}
+
+static void site_missed(struct emitter *e, const struct site_miss *site) {
+  struct operand r0 = reg(SLJIT_R0), entry = {SLJIT_MEM1(SLJIT_R1), (sljit_sw)site->set};
+  here(e, site->miss);
+  if (site->crosses) here(e, site->crosses);
+  add(e, r0, site->base, site->first);
   find_entry(e);
-  if (last != first) op2(e, SLJIT_ADD, reg(SLJIT_R0), reg(SLJIT_R0), imm(last - first));
-  slow_jump(e, compare_tag(e, set, -PAGE_SIZE | (grain - 1)));
-  sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1),
-                 set + offsetof(struct tlb_entry, addend));
+  if (site->span) add(e, r0, r0, site->span);
+  e->slow[site->slow].jump = compare_tag(e, site->set, site->mask);
+  op1(e, SLJIT_MOV, r0, entry);
+  op2(e, SLJIT_XOR, r0, r0, (struct operand){HART(site_key)});
+  op1(e, SLJIT_MOV, hart_at(site->site), r0);
+  entry.w += (sljit_sw)offsetof(struct tlb_entry, addend);
+  op1(e, SLJIT_MOV, r0, entry);
+  op1(e, SLJIT_MOV, hart_at(site->site + (sljit_sw)offsetof(struct site, addend)), r0);
+  sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), site->hit);
+}
+
+void site_misses(struct emitter *e) {
+  for (unsigned i = 0; i < e->site_count; i++) site_missed(e, &e->sites[i]);
+}
+
+static struct operand place_by_site(struct emitter *e, const struct insn *insn, unsigned size, bool write) {
+  sljit_s32 base = e->now.host[insn->rs1];
+  e->cached = -1;
+  ask_site(e, insn->rs1, (int32_t)insn->imm, 0, size, write);
+  if (base && !insn->imm) return (struct operand){SLJIT_MEM2(SLJIT_R1, base), 0};
+  op2(e, SLJIT_ADD, reg(SLJIT_R1), reg(SLJIT_R1), guest(e, insn->rs1));
+  return (struct operand){SLJIT_MEM1(SLJIT_R1), insn->imm};
+}
+
+/* R1 = host address of the window's base. */
+static void open_window(struct emitter *e, struct window *window, int slot) {
+  int32_t grain = window->granule, first = window->first & -grain, last = window->last & -grain;
+  ask_site(e, window->base, first, last - first, window->granule, window->write);
   op2(e, SLJIT_ADD, reg(SLJIT_R1), reg(SLJIT_R1), guest(e, window->base));
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_MEM1(SLJIT_SP), slot, SLJIT_R1, 0);
   window->open = true;
@@ -79,8 +145,9 @@ static void open_window(struct emitter *e, struct window *window, int slot) {
 struct operand access_place(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
                             struct sljit_jump *also) {
   int w = e->fast ? e->window_of[e->index] : -1;
-  if (w < 0 || e->windows[w].uses < 2) return single(e, at, write, size, also);
+  if (w < 0) return single(e, at, write, size, also);
   slow_jump(e, also);
+  if (e->windows[w].uses < 2) return place_by_site(e, &at->insn, size, write);
   int slot = WINDOW_SLOT + 8 * w;
   if (!e->windows[w].open)
     open_window(e, &e->windows[w], slot);

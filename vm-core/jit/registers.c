@@ -99,15 +99,20 @@ static unsigned holder(const struct register_state *state, sljit_s32 host) {
   return 0;
 }
 
-/* A free host register; those of the core last, for others. */
+/* A free host register: the one it had, or the one nobody else had most recently; those of the core last. */
 static sljit_s32 free_host(const struct emitter *e, unsigned x) {
-  sljit_s32 home = registers_home(x);
+  sljit_s32 home = registers_home(x), found = 0;
+  if (e->last[x] && !holder(&e->now, e->last[x])) return e->last[x];
   if (home && !holder(&e->now, home)) return home;
   for (unsigned i = 0; i < POOL; i++) {
     sljit_s32 host = pool[(i + CORE_REGS) % POOL];
-    if (!holder(&e->now, host)) return host;
+    if (holder(&e->now, host)) continue;
+    bool others = false;
+    for (unsigned y = 1; y < 32; y++) others |= e->last[y] == host;
+    if (!others) return host;
+    if (!found) found = host;
   }
-  return 0;
+  return found;
 }
 
 /* The one to go: used again after more than `distance` instructions, and later than all others; 0: none. */
@@ -136,7 +141,7 @@ static bool take(struct emitter *e, unsigned x, uint32_t pinned, unsigned index,
     e->now.dirty &= ~(1u << out);
     e->now.host[out] = 0;
   }
-  e->now.host[x] = (uint8_t)host;
+  e->now.host[x] = e->last[x] = (uint8_t)host;
   return true;
 }
 

@@ -117,6 +117,7 @@ static void drop_entry(struct tlb_set *set, uint64_t va, bool code) {
 }
 
 void tlb_drop_page(struct mmu *mmu, uint64_t va, const uint16_t *asid, bool code) {
+  if (!code) sites_drop(mmu->hart);
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) {
     if (asid && mmu->banks[bank].key != *asid) continue;
     for (unsigned mode = 0; mode < TLB_MODES; mode++)
@@ -125,11 +126,13 @@ void tlb_drop_page(struct mmu *mmu, uint64_t va, const uint16_t *asid, bool code
 }
 
 static void empty_bank(struct mmu *mmu, unsigned bank) {
+  sites_drop(mmu->hart);
   for (unsigned mode = 0; mode < TLB_MODES; mode++)
     for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty(&mmu->sets[bank * TLB_MODES + mode], part);
 }
 
 void tlb_drop_asid(struct mmu *mmu, uint16_t asid) {
+  sites_drop(mmu->hart);
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) {
     if (mmu->banks[bank].key != asid) continue;
     for (unsigned mode = 0; mode < TLB_MODES; mode++) {
@@ -182,18 +185,23 @@ struct tlb_set *tlb_present_sets(struct hart *hart) {
 }
 
 void tlb_drop_level1(struct hart *hart) {
+  sites_drop(hart);
   for (enum tlb_part part = 0; part < TLB_PARTS; part++) empty_all(hart->mmu, part);
 }
 
 /* Banks that are never chosen stay untouched memory. */
 void tlb_create_level1(struct hart *hart) {
   struct mmu *mmu = hart->mmu;
+  sites_forget(hart);
   for (unsigned bank = 0; bank < TLB_BANKS; bank++) mmu->banks[bank].key = TLB_KEY_NONE;
   mmu->satp = ~hart->csr.satp;
   create_set(&mmu->sets[TLB_MACHINE]);
 }
 
-void tlb_drop_writable(struct hart *hart) { empty_all(hart->mmu, TLB_WRITE); }
+void tlb_drop_writable(struct hart *hart) {
+  sites_drop(hart);
+  empty_all(hart->mmu, TLB_WRITE);
+}
 
 void tlb_drop_code(struct hart *hart) {
   empty_all(hart->mmu, TLB_CODE);
@@ -214,6 +222,7 @@ static void drop_writers(struct tlb_set *set, const uint8_t *host) {
 }
 
 void tlb_protect_page(struct hart *hart, const uint8_t *host) {
+  sites_drop(hart);
   struct mmu *mmu = hart->mmu;
   uint16_t *writer = &mmu->writers[(uint64_t)(host - mmu->phys->ram) >> PAGE_SHIFT];
   if (*writer == WRITERS_MANY) {

@@ -13,6 +13,7 @@ static struct tlb_set *set_for(struct hart *hart, unsigned priv, bool sum) {
 static void choose_sets(struct hart *hart) {
   hart->tlb_data = set_for(hart, mmu_effective_priv(hart, ACCESS_LOAD), hart->csr.mstatus & MSTATUS_SUM);
   hart->tlb_exec = set_for(hart, hart->priv, false);
+  sites_select(hart);
 }
 
 static void context_changed(struct hart *hart, unsigned changes) {
@@ -27,6 +28,7 @@ static void context_changed(struct hart *hart, unsigned changes) {
 bool mmu_attach(struct hart *hart, struct phys *phys) {
   struct mmu *mmu = calloc(1, sizeof *mmu);
   if (!mmu) return false;
+  mmu->hart = hart;
   mmu->phys = phys;
   mmu->clock = 1;
   mmu->page_count = phys->ram_size >> PAGE_SHIFT;

@@ -86,6 +86,7 @@ struct pmp_range {
 };
 
 struct mmu {
+  struct hart *hart;
   struct phys *phys;
   struct pmp_range pmp[PMP_ENTRIES]; /* the PMP entries that match anything, in order */
   unsigned pmp_count;
@@ -164,6 +165,12 @@ void tlb_drop_level1(struct hart *hart);
 
 /* Level 1 of a new, zeroed struct mmu. */
 void tlb_create_level1(struct hart *hart);
+
+/* Sites (mmu/sites.c) hold some of what level 1 held: no longer when entries of it are dropped, though longer
+ * than those replaced by others. Drop all; another set is hart->tlb_data; a new hart. */
+void sites_drop(struct hart *hart);
+void sites_select(struct hart *hart);
+void sites_forget(struct hart *hart);
 
 /* Drop what S and U modes have of the page of va, as data or as code, in the address space of an ASID (NULL:
  * in all). */
