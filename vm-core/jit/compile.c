@@ -107,7 +107,11 @@ static void entries(struct emitter *e) {
 
 static void lower_region(struct emitter *e) {
   sljit_set_context(e->c, HOST_ENTER);
-  for (unsigned i = 0; i < e->region->node_count; i++) lower_node(e, i);
+  for (unsigned i = 0; i < e->region->node_count; i++)
+    if (!e->moved[i]) lower_node(e, i);
+  e->late = true;
+  for (unsigned i = 0; i < e->region->node_count; i++)
+    if (e->moved[i]) lower_node(e, i);
   e->part[0] = sljit_emit_label(e->c);
   site_misses(e);
   e->part[1] = sljit_emit_label(e->c);

@@ -132,6 +132,7 @@ struct register_uses {
   uint8_t writes[REGION_MAX_INSNS];            /* 0: none */
   uint16_t distance[REGION_MAX_NODES][32];     /* from the beginning of the node */
   uint32_t node_writes[REGION_MAX_NODES];      /* bits */
+  uint8_t ways_in[REGION_MAX_NODES];           /* edges to the node, at most 255 */
   uint16_t loop_end[REGION_MAX_NODES];         /* of a header: last node with an edge to it */
 };
 
@@ -156,6 +157,8 @@ struct emitter {
   uint8_t last[32];               /* host register a guest register had, so that it gets the same again */
   uint32_t fresh;                 /* has a host register, but no value yet */
   uint16_t after[32];             /* distances from the end of the node */
+  bool moved[REGION_MAX_NODES];   /* lowered behind all others */
+  bool late;                      /* that is now */
   bool falls;                     /* the node before goes on here */
   bool failed;
   struct sljit_label *part[5];   /* behind the nodes, for the dump */
@@ -197,6 +200,7 @@ sljit_s32 registers_home(unsigned x); /* host register of a core register, or 0 
  * its destination held. */
 void registers_prepare(struct emitter *e, unsigned index);
 void registers_done(struct emitter *e);
+bool registers_want(struct emitter *e, unsigned x); /* at the end of e->node: x in a host register */
 void registers_load(struct emitter *e, const struct register_state *state);
 void registers_store(struct emitter *e, const struct register_state *state);
 void registers_load_f(struct emitter *e);
@@ -227,6 +231,8 @@ bool lower_atomic(struct emitter *e, const struct region_insn *at);
 bool lower_float(struct emitter *e, const struct region_insn *at);
 bool lower_system(struct emitter *e, const struct region_insn *at);
 bool lower_jump(struct emitter *e, const struct region_insn *at);
+/* Of a branch taken when `type` holds. */
+bool lower_select(struct emitter *e, const struct region_insn *at, sljit_s32 type);
 
 /* The slow way of the present instruction begins where `from` (and `also`)
  * jump; it ends at resume_here. */

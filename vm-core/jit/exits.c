@@ -81,7 +81,9 @@ void exit_to_offset(struct emitter *e, int64_t offset) {
 }
 
 void exit_at_end(struct emitter *e, int64_t offset) {
-  if (region_node_at(e->region, offset) == (int)e->node_index + 1 && e->fast)
+  unsigned next = e->node_index + 1;
+  if (next < e->region->node_count && e->moved[next]) next++;
+  if (region_node_at(e->region, offset) == (int)next && e->fast && !e->late)
     e->falls = true;
   else
     exit_to_offset(e, offset);

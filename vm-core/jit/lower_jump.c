@@ -20,6 +20,7 @@ static void conditional(struct emitter *e, const struct region_insn *at, sljit_s
     op1(e, SLJIT_MOV, reg(SLJIT_R0), a);
     a = reg(SLJIT_R0);
   }
+  if (lower_select(e, at, type)) return;
   int node = region_node_at(e->region, target);
   if (node >= 0) {
     edges_jump(e, branch(e, type, a, b), (unsigned)node);

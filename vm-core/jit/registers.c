@@ -159,6 +159,15 @@ void registers_prepare(struct emitter *e, unsigned index) {
   }
 }
 
+bool registers_want(struct emitter *e, unsigned x) {
+  unsigned last = e->node->count - 1u;
+  uint32_t pinned = e->uses.reads[e->node->insn[last]] | 1u << x;
+  if (e->now.host[x]) return true;
+  if (!take(e, x, pinned, last, 1)) return false;
+  load_one(e, x, e->now.host[x]);
+  return true;
+}
+
 void registers_done(struct emitter *e) {
   unsigned write = e->uses.writes[e->node->insn[e->index]];
   e->fresh = 0;

@@ -52,8 +52,12 @@ static unsigned ways(const struct region *region, const struct region_node *node
   return last->id == INSN_jal && !last->rd;
 }
 
-static unsigned weight_of(const struct region *region, const struct region_node *node) {
-  return region->insns[node->insn[0]].weight;
+/* A loop is the nodes from a header to the last one with an edge to it. */
+static bool leaves_loop(const struct emitter *e, unsigned from, unsigned to) {
+  const uint16_t *end = e->uses.loop_end;
+  for (unsigned i = 0; i <= from; i++)
+    if (end[i] >= from && e->region->nodes[i].header && (to < i || to > end[i])) return true;
+  return false;
 }
 
 /* Distances from the end of a node. */
@@ -65,8 +69,8 @@ static void find_after(const struct emitter *e, const struct region_node *node, 
     for (unsigned x = 1; x < 32; x++)
       if (registers_home(x)) after[x] = CORE_AT_EXIT;
   for (unsigned i = 0; i < count; i++) {
-    const struct region_node *next = &e->region->nodes[to[i]];
-    unsigned more = weight_of(e->region, next) < weight_of(e->region, node) ? USE_LEAVING_LOOP : 0;
+    unsigned from = (unsigned)(node - e->region->nodes);
+    unsigned more = leaves_loop(e, from, (unsigned)to[i]) ? USE_LEAVING_LOOP : 0;
     for (unsigned x = 1; x < 32; x++) {
       uint16_t distance = longer(e->uses.distance[to[i]][x], more);
       if (distance < after[x]) after[x] = distance;
@@ -94,8 +98,10 @@ static void find_loops(struct emitter *e) {
   for (unsigned i = 0; i < e->region->node_count; i++) {
     const struct region_node *node = &e->region->nodes[i];
     unsigned count = region_successors(e->region, node, to);
-    for (unsigned k = 0; k < count; k++)
+    for (unsigned k = 0; k < count; k++) {
       if (to[k] <= (int)i) e->uses.loop_end[to[k]] = (uint16_t)i;
+      if (e->uses.ways_in[to[k]] < UINT8_MAX) e->uses.ways_in[to[k]]++;
+    }
     e->uses.node_writes[i] = 0;
     for (unsigned k = 0; k < node->count; k++)
       e->uses.node_writes[i] |= (1u << e->uses.writes[node->insn[k]]) & ~1u;
@@ -106,13 +112,13 @@ void uses_find(struct emitter *e) {
   const struct region *region = e->region;
   for (unsigned i = 0; i < region->insn_count; i++)
     e->uses.reads[i] = uses(&region->insns[i].insn, &e->uses.writes[i]) & ~1u;
+  find_loops(e);
   memset(e->uses.distance, 0xff, sizeof e->uses.distance);
   bool changed = true;
   for (unsigned round = 0; changed && round < ROUNDS_MAX; round++) {
     changed = false;
     for (unsigned i = region->node_count; i-- > 0;) changed |= find_before(e, i);
   }
-  find_loops(e);
 }
 
 void uses_begin_node(struct emitter *e) { find_after(e, e->node, e->after); }
