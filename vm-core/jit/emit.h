@@ -124,7 +124,7 @@ struct slow_jump {
 };
 
 /* Distance in instructions to the next read of a value; FAR: it is overwritten or the region left before. */
-enum { USE_FAR = UINT16_MAX, USE_LEAVING_LOOP = 2048 };
+enum { USE_FAR = UINT16_MAX, USE_LEAVING_LOOP = 2048, USE_UNLIKELY = 512 };
 
 /* What the allocator knows of a region before it begins. */
 struct register_uses {
@@ -132,6 +132,7 @@ struct register_uses {
   uint8_t writes[REGION_MAX_INSNS];            /* 0: none */
   uint16_t distance[REGION_MAX_NODES][32];     /* from the beginning of the node */
   uint32_t node_writes[REGION_MAX_NODES];      /* bits */
+  uint16_t runs[REGION_MAX_NODES];             /* of the node so far, as the interpreter counted them */
   uint8_t ways_in[REGION_MAX_NODES];           /* edges to the node, at most 255 */
   uint16_t loop_end[REGION_MAX_NODES];         /* of a header: last node with an edge to it */
 };
@@ -190,6 +191,8 @@ struct emitter {
 /* jit/uses.c: distances to next uses. */
 void uses_find(struct emitter *e);
 void uses_begin_node(struct emitter *e);
+/* The way from one node to another was taken by few of those who could have; false when too few were counted. */
+bool uses_unlikely(const struct emitter *e, unsigned from, unsigned to);
 unsigned uses_next(const struct emitter *e, unsigned x, unsigned index);
 
 /* jit/registers.c: which guest register lives where. */

@@ -16,6 +16,13 @@ static bool computes(const struct insn *insn, unsigned rd) {
   }
 }
 
+/* Neither way is rare. */
+static bool depends(const struct emitter *e, unsigned from, unsigned over) {
+  enum { RARE = 8 };
+  unsigned all = e->uses.runs[from], some = e->uses.runs[over];
+  return !uses_unlikely(e, from, over) && (all < 2 * RARE || some * RARE <= all * (RARE - 1));
+}
+
 /* The node behind e->node that the branch jumps over, if that is all it does and nothing else leads there. */
 static const struct region_node *skipped(const struct emitter *e, const struct region_insn *at) {
   const struct region *region = e->region;
@@ -25,7 +32,7 @@ static const struct region_node *skipped(const struct emitter *e, const struct r
   if (node->offset != at->offset + at->insn.length || node->next != region_target(at)) return NULL;
   if (node->ends || node->count > SELECT_MAX || region_node_at(region, node->next) < 0) return NULL;
   unsigned rd = region->insns[node->insn[0]].insn.rd;
-  if (!rd) return NULL;
+  if (!rd || !depends(e, e->node_index, index)) return NULL;
   for (unsigned i = 0; i < node->count; i++)
     if (!computes(&region->insns[node->insn[i]].insn, rd)) return NULL;
   return node;

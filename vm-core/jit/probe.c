@@ -142,12 +142,18 @@ static void open_window(struct emitter *e, struct window *window, int slot) {
   window->open = true;
 }
 
+/* Nothing that wants the address in R0. */
+static bool is_plain(const struct insn *insn) {
+  unsigned format = insn_table[insn->id].format;
+  return insn->rs1 && format != FORMAT_AMO && format != FORMAT_LR;
+}
+
 struct operand access_place(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
                             struct sljit_jump *also) {
   int w = e->fast ? e->window_of[e->index] : -1;
-  if (w < 0) return single(e, at, write, size, also);
+  if (!e->fast || !is_plain(&at->insn)) return single(e, at, write, size, also);
   slow_jump(e, also);
-  if (e->windows[w].uses < 2) return place_by_site(e, &at->insn, size, write);
+  if (w < 0 || e->windows[w].uses < 2) return place_by_site(e, &at->insn, size, write);
   int slot = WINDOW_SLOT + 8 * w;
   if (!e->windows[w].open)
     open_window(e, &e->windows[w], slot);

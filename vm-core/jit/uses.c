@@ -60,6 +60,34 @@ static bool leaves_loop(const struct emitter *e, unsigned from, unsigned to) {
   return false;
 }
 
+/* Executions of the block that begins at an offset, at most those that make it hot; -1: there is none. */
+static int block_runs(const struct emitter *e, unsigned offset) {
+  const struct block *block = e->page->slot[offset >> 1];
+  int64_t most = e->jit->store->translator.hot_after;
+  if (!block) return -1;
+  if (most > UINT8_MAX) most = UINT8_MAX;
+  if (block->ops->fn == jit_op_native) return (int)most;
+  if (block->ops->fn != jit_op_hot) return 0;
+  int64_t runs = e->jit->store->translator.hot_after - block->ops->imm;
+  return (int)(runs < 0 ? 0 : runs > most ? most : runs);
+}
+
+/* A node that is no block of its own runs as often as the one that goes on into it. */
+static void find_runs(struct emitter *e) {
+  for (unsigned i = 0; i < e->region->node_count; i++) {
+    const struct region_node *node = &e->region->nodes[i];
+    int runs = block_runs(e, node->offset);
+    bool follows = i && !node[-1].ends && node[-1].next == node->offset;
+    if (runs < 0) runs = follows ? e->uses.runs[i - 1] : 0;
+    e->uses.runs[i] = (uint16_t)runs;
+  }
+}
+
+bool uses_unlikely(const struct emitter *e, unsigned from, unsigned to) {
+  enum { ENOUGH = 16, RARE = 8 };
+  return e->uses.runs[from] >= ENOUGH && e->uses.runs[to] * RARE < e->uses.runs[from];
+}
+
 /* Distances from the end of a node. */
 static void find_after(const struct emitter *e, const struct region_node *node, uint16_t after[32]) {
   int to[2];
@@ -71,6 +99,7 @@ static void find_after(const struct emitter *e, const struct region_node *node, 
   for (unsigned i = 0; i < count; i++) {
     unsigned from = (unsigned)(node - e->region->nodes);
     unsigned more = leaves_loop(e, from, (unsigned)to[i]) ? USE_LEAVING_LOOP : 0;
+    if (uses_unlikely(e, from, (unsigned)to[i])) more += USE_UNLIKELY;
     for (unsigned x = 1; x < 32; x++) {
       uint16_t distance = longer(e->uses.distance[to[i]][x], more);
       if (distance < after[x]) after[x] = distance;
@@ -112,6 +141,7 @@ void uses_find(struct emitter *e) {
   const struct region *region = e->region;
   for (unsigned i = 0; i < region->insn_count; i++)
     e->uses.reads[i] = uses(&region->insns[i].insn, &e->uses.writes[i]) & ~1u;
+  find_runs(e);
   find_loops(e);
   memset(e->uses.distance, 0xff, sizeof e->uses.distance);
   bool changed = true;
