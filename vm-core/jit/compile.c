@@ -42,9 +42,17 @@ static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **la
 
 /* Every way through the region passes a check for all it may execute until the next one: where it is entered,
  * and at the nodes edges lead back to. */
-static void check_budget(struct emitter *e, const struct region_node *node) {
+static void check_budget(struct emitter *e, const struct region_node *node, enum cold_kind kind) {
   struct sljit_jump *spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
-  e->cold[e->cold_count++] = (struct cold){.kind = COLD_BUDGET, .from = spent, .node = node, .state = e->now};
+  e->cold[e->cold_count++] = (struct cold){.kind = kind, .from = spent, .node = node, .state = e->now};
+}
+
+/* Where other regions and the interpreter come in. */
+static void enter_node(struct emitter *e, unsigned index) {
+  const struct region_node *node = &e->region->nodes[index];
+  e->entry[index] = sljit_emit_label(e->c);
+  if (!node->header) check_budget(e, node, COLD_ENTRY);
+  edges_come(e, index);
 }
 
 static void lower_node(struct emitter *e, unsigned index) {
@@ -55,9 +63,11 @@ static void lower_node(struct emitter *e, unsigned index) {
   e->cached = -1;
   windows_plan(e);
   uses_begin_node(e);
+  bool falls = e->falls;
   edges_enter(e, index);
+  if (!falls) enter_node(e, index); /* it needs no jump */
   e->label[index] = sljit_emit_label(e->c);
-  if (node->header) check_budget(e, node);
+  if (node->header) check_budget(e, node, COLD_BUDGET);
   sljit_emit_op2(e->c, SLJIT_SUB, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, node->count);
   lower_rest(e, 0, NULL, NULL);
 }
@@ -85,23 +95,15 @@ static void lower_slow(struct emitter *e) {
   }
 }
 
-/* Where other regions and the interpreter come in. */
 static void entries(struct emitter *e) {
   for (unsigned i = 0; i < e->region->node_count; i++) {
-    const struct region_node *node = &e->region->nodes[i];
-    if (edges_plain(e, i) && node->header) {
+    if (e->entry[i]) continue;
+    if (edges_plain(e, i) && e->region->nodes[i].header) {
       e->entry[i] = e->label[i];
       continue;
     }
-    e->entry[i] = sljit_emit_label(e->c);
-    struct sljit_jump *spent = NULL;
-    if (!node->header) spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
-    edges_come(e, i);
+    enter_node(e, i);
     sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), e->label[i]);
-    if (spent) {
-      here(e, spent);
-      exit_to_interpreter(e, node->offset);
-    }
   }
 }
 
@@ -119,9 +121,9 @@ static void lower_region(struct emitter *e) {
   e->part[2] = sljit_emit_label(e->c);
   edges_finish(e);
   e->part[3] = sljit_emit_label(e->c);
-  cold_code(e);
-  e->part[4] = sljit_emit_label(e->c);
   entries(e);
+  e->part[4] = sljit_emit_label(e->c);
+  cold_code(e);
 }
 
 static void unlink_entry(void *opaque, const struct code_region *region, const struct code_segment *segment) {
@@ -197,9 +199,10 @@ static bool page_table(struct jit *jit, struct code_page *page) {
 }
 
 bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
-  struct emitter *e = calloc(1, sizeof *e);
+  struct emitter *e = jit->emitter;
+  memset(e, 0, offsetof(struct emitter, cold));
   const uint8_t *bytes = block_page_bytes(jit->store, page);
-  bool ok = e && page_table(jit, page) && region_discover(jit->region, jit->store, bytes, offset);
+  bool ok = page_table(jit, page) && region_discover(jit->region, jit->store, bytes, offset);
   if (ok) {
     e->jit = jit;
     e->region = jit->region;
@@ -214,8 +217,7 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
     ok = !e->failed && generate(e);
   }
   if (!ok) jit->counters.failures++;
-  if (e && e->c) sljit_free_compiler(e->c);
-  if (e && !ok) free(e->sides);
-  free(e);
+  if (e->c) sljit_free_compiler(e->c);
+  if (!ok) free(e->sides);
   return ok;
 }

@@ -62,6 +62,7 @@ struct jit {
   FILE *dump;                  /* NULL: off */
   unsigned sites[2];           /* given out so far: for loads, for stores */
   struct region *region;       /* scratch of the compiler */
+  struct emitter *emitter;     /* the same */
   void *no_native[PAGE_SLOTS]; /* stubs.miss everywhere */
 };
 
@@ -77,6 +78,7 @@ struct register_state {
 };
 
 enum cold_kind {
+  COLD_ENTRY,  /* the same where the region is entered, with registers as between regions */
   COLD_BUDGET, /* the budget does not cover the way to the next check */
   COLD_ACCESS, /* level 1 has no entry: refill and `retry`, or else COLD_OP */
   COLD_OP,     /* the op function does what the inline code could not; then resume
@@ -99,7 +101,7 @@ struct node_jump {
   struct register_state state;
 };
 
-enum { COLD_MAX = 2 * REGION_MAX_INSNS + REGION_MAX_NODES };
+enum { COLD_MAX = 2 * REGION_MAX_INSNS + 2 * REGION_MAX_NODES };
 
 /* Accesses of one node off one unchanged register. One probe proves that all of
  * them are aligned and lie in one page; after it they need none. */
@@ -126,11 +128,19 @@ struct slow_jump {
 /* Distance in instructions to the next read of a value; FAR: it is overwritten or the region left before. */
 enum { USE_FAR = UINT16_MAX, USE_LEAVING_LOOP = 2048, USE_UNLIKELY = 512 };
 
+struct use_edges {
+  int to[2]; /* nodes */
+  uint16_t more[2];
+  uint8_t count;
+  bool leaves; /* the region, or may */
+};
+
 /* What the allocator knows of a region before it begins. */
 struct register_uses {
   uint32_t reads[REGION_MAX_INSNS];            /* bits */
   uint8_t writes[REGION_MAX_INSNS];            /* 0: none */
   uint16_t distance[REGION_MAX_NODES][32];     /* from the beginning of the node */
+  struct use_edges edges[REGION_MAX_NODES];
   uint32_t node_writes[REGION_MAX_NODES];      /* bits */
   uint16_t runs[REGION_MAX_NODES];             /* of the node so far, as the interpreter counted them */
   uint8_t ways_in[REGION_MAX_NODES];           /* edges to the node, at most 255 */
@@ -173,17 +183,18 @@ struct emitter {
   struct op *sides;
   unsigned side_count, cold_count, jump_count, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
-  struct cold cold[COLD_MAX];
-  struct node_jump jumps[4 * REGION_MAX_NODES];
   /* A node is lowered up to twice: fast, with windows and without slow ways
    * back into it, and slow, behind the region, with a probe for each access. */
   bool fast;
   unsigned done; /* index of an instruction that was lowered with the one before it */
   int cached;    /* window whose host address is in R1, -1: none */
   unsigned window_count, slow_count, site_count;
-  struct site_miss sites[REGION_MAX_INSNS];
   struct window windows[WINDOWS_MAX];
   int8_t window_of[BLOCK_MAX_INSNS];
+  /* From here on nothing is cleared for a region. */
+  struct cold cold[COLD_MAX];
+  struct node_jump jumps[4 * REGION_MAX_NODES];
+  struct site_miss sites[REGION_MAX_INSNS];
   struct slow_jump slow[4 * REGION_MAX_INSNS];
   struct sljit_jump *calls[2 * COLD_MAX]; /* to the region's op-calling stub */
 };

@@ -152,8 +152,8 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
     sljit_set_label(sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R1, 0, SLJIT_IMM, 0), cold->retry);
   }
   if (cold->also) here(e, cold->also);
-  if (cold->kind == COLD_BUDGET) {
-    edges_leave_from(e, cold->state);
+  if (cold->kind == COLD_BUDGET || cold->kind == COLD_ENTRY) {
+    if (cold->kind == COLD_BUDGET) edges_leave_from(e, cold->state);
     exit_to_interpreter(e, cold->node->offset);
     return;
   }

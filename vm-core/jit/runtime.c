@@ -119,8 +119,9 @@ struct jit *jit_create(struct block_store *store, const char **error) {
   jit->hart = store->hart;
   jit->store = store;
   jit->region = malloc(sizeof *jit->region);
+  jit->emitter = malloc(sizeof *jit->emitter);
   size_t bytes = setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;
-  if (!jit->region || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) || !stubs_build(jit)) {
+  if (!jit->region || !jit->emitter || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) || !stubs_build(jit)) {
     jit_destroy(jit);
     return NULL;
   }
@@ -148,6 +149,7 @@ void jit_destroy(struct jit *jit) {
   code_cache_destroy(&jit->cache);
   if (jit->dump) fclose(jit->dump);
   free(jit->region);
+  free(jit->emitter);
   free(jit);
 }
 

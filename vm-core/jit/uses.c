@@ -39,8 +39,19 @@ static uint32_t uses(const struct insn *insn, uint8_t *write) {
 }
 
 static uint16_t longer(uint16_t distance, unsigned by) {
-  if (distance == USE_FAR) return USE_FAR;
-  return distance + by < USE_FAR - 1 ? (uint16_t)(distance + by) : USE_FAR - 1;
+  return distance + by < USE_FAR ? (uint16_t)(distance + by) : USE_FAR;
+}
+
+/* For all registers at once; written so that compilers use vectors. */
+static void longer_all(uint16_t *to, const uint16_t *from, uint16_t by) {
+  for (unsigned x = 0; x < 32; x++) {
+    uint16_t sum = (uint16_t)(from[x] + by);
+    to[x] = sum < from[x] ? USE_FAR : sum;
+  }
+}
+
+static void nearer_all(uint16_t *to, const uint16_t *from) {
+  for (unsigned x = 0; x < 32; x++) to[x] = from[x] < to[x] ? from[x] : to[x];
 }
 
 /* Ways on from a node, in the region or not. */
@@ -88,34 +99,48 @@ bool uses_unlikely(const struct emitter *e, unsigned from, unsigned to) {
   return e->uses.runs[from] >= ENOUGH && e->uses.runs[to] * RARE < e->uses.runs[from];
 }
 
+/* Once for a region: where its nodes lead and how far that is. */
+static void find_edges(struct emitter *e) {
+  for (unsigned i = 0; i < e->region->node_count; i++) {
+    struct use_edges *edges = &e->uses.edges[i];
+    const struct region_node *node = &e->region->nodes[i];
+    unsigned all = ways(e->region, node);
+    edges->count = (uint8_t)region_successors(e->region, node, edges->to);
+    edges->leaves = !all || edges->count < all;
+    for (unsigned k = 0; k < edges->count; k++) {
+      unsigned to = (unsigned)edges->to[k];
+      edges->more[k] = (uint16_t)((leaves_loop(e, i, to) ? USE_LEAVING_LOOP : 0) +
+                                  (uses_unlikely(e, i, to) ? USE_UNLIKELY : 0));
+    }
+  }
+}
+
 /* Distances from the end of a node. */
-static void find_after(const struct emitter *e, const struct region_node *node, uint16_t after[32]) {
-  int to[2];
-  unsigned count = region_successors(e->region, node, to), all = ways(e->region, node);
+static void find_after(const struct emitter *e, unsigned index, uint16_t after[32]) {
+  const struct use_edges *edges = &e->uses.edges[index];
   memset(after, 0xff, 32 * sizeof *after);
-  if (!all || count < all)
+  if (edges->leaves)
     for (unsigned x = 1; x < 32; x++)
       if (registers_home(x)) after[x] = CORE_AT_EXIT;
-  for (unsigned i = 0; i < count; i++) {
-    unsigned from = (unsigned)(node - e->region->nodes);
-    unsigned more = leaves_loop(e, from, (unsigned)to[i]) ? USE_LEAVING_LOOP : 0;
-    if (uses_unlikely(e, from, (unsigned)to[i])) more += USE_UNLIKELY;
-    for (unsigned x = 1; x < 32; x++) {
-      uint16_t distance = longer(e->uses.distance[to[i]][x], more);
-      if (distance < after[x]) after[x] = distance;
-    }
+  for (unsigned i = 0; i < edges->count; i++) {
+    uint16_t way[32];
+    longer_all(way, e->uses.distance[edges->to[i]], edges->more[i]);
+    nearer_all(after, way);
   }
 }
 
 static bool find_before(struct emitter *e, unsigned index) {
   const struct region_node *node = &e->region->nodes[index];
   uint16_t distance[32];
-  find_after(e, node, distance);
-  for (unsigned i = node->count; i-- > 0;) {
-    uint32_t reads = e->uses.reads[node->insn[i]];
-    unsigned write = e->uses.writes[node->insn[i]];
-    if (write) distance[write] = USE_FAR;
-    for (unsigned x = 1; x < 32; x++) distance[x] = reads >> x & 1 ? 0 : longer(distance[x], 1);
+  find_after(e, index, distance);
+  longer_all(distance, distance, node->count);
+  uint32_t settled = 0;
+  for (unsigned i = 0; i < node->count; i++) {
+    uint32_t reads = e->uses.reads[node->insn[i]] & ~settled, write = 1u << e->uses.writes[node->insn[i]];
+    settled |= reads;
+    for (; reads; reads &= reads - 1) distance[__builtin_ctz(reads)] = (uint16_t)i;
+    if (write & ~settled & ~1u) distance[__builtin_ctz(write)] = USE_FAR;
+    settled |= write;
   }
   bool same = !memcmp(distance, e->uses.distance[index], sizeof distance);
   memcpy(e->uses.distance[index], distance, sizeof distance);
@@ -143,6 +168,7 @@ void uses_find(struct emitter *e) {
     e->uses.reads[i] = uses(&region->insns[i].insn, &e->uses.writes[i]) & ~1u;
   find_runs(e);
   find_loops(e);
+  find_edges(e);
   memset(e->uses.distance, 0xff, sizeof e->uses.distance);
   bool changed = true;
   for (unsigned round = 0; changed && round < ROUNDS_MAX; round++) {
@@ -151,7 +177,7 @@ void uses_find(struct emitter *e) {
   }
 }
 
-void uses_begin_node(struct emitter *e) { find_after(e, e->node, e->after); }
+void uses_begin_node(struct emitter *e) { find_after(e, e->node_index, e->after); }
 
 /* From behind instruction `index` of e->node. */
 unsigned uses_next(const struct emitter *e, unsigned x, unsigned index) {

@@ -161,7 +161,7 @@ void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid) {
   struct mmu *mmu = hart->mmu;
   if (va && !maybe_large(mmu, *va)) {
     mmu->counters.flush_page++;
-    flush_page(hart, *va, asid);
+    flush_page(mmu, *va, asid);
     return;
   }
   mmu->counters.flush_all++;
