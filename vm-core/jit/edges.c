@@ -3,9 +3,7 @@
 
 #include "jit/emit.h"
 
-static struct operand place(unsigned x) {
-  return (struct operand){HART(x) + (sljit_sw)(8 * x)};
-}
+static struct operand place(unsigned x) { return (struct operand){HART(x) + (sljit_sw)(8 * x)}; }
 
 static bool same_hosts(const struct register_state *a, const struct register_state *b) {
   return !memcmp(a->host, b->host, sizeof a->host);
@@ -92,8 +90,8 @@ static unsigned held(const struct register_state *state) {
   return count;
 }
 
-/* Registers of a loop: those used in it, nearest first; then, where room is left, those it writes, which would
- * have to be stored in every round; then what comes in anyway. */
+/* Registers of a loop: those used in it, nearest first; then, where room is left, those it writes, which
+ * would have to be stored in every round; then what comes in anyway. */
 static struct register_state loop_state(const struct emitter *e, unsigned node,
                                         const struct register_state *near) {
   struct register_state state = {.dirty = 0};

@@ -137,14 +137,14 @@ struct use_edges {
 
 /* What the allocator knows of a region before it begins. */
 struct register_uses {
-  uint32_t reads[REGION_MAX_INSNS];            /* bits */
-  uint8_t writes[REGION_MAX_INSNS];            /* 0: none */
-  uint16_t distance[REGION_MAX_NODES][32];     /* from the beginning of the node */
+  uint32_t reads[REGION_MAX_INSNS];        /* bits */
+  uint8_t writes[REGION_MAX_INSNS];        /* 0: none */
+  uint16_t distance[REGION_MAX_NODES][32]; /* from the beginning of the node */
   struct use_edges edges[REGION_MAX_NODES];
-  uint32_t node_writes[REGION_MAX_NODES];      /* bits */
-  uint16_t runs[REGION_MAX_NODES];             /* of the node so far, as the interpreter counted them */
-  uint8_t ways_in[REGION_MAX_NODES];           /* edges to the node, at most 255 */
-  uint16_t loop_end[REGION_MAX_NODES];         /* of a header: last node with an edge to it */
+  uint32_t node_writes[REGION_MAX_NODES]; /* bits */
+  uint16_t runs[REGION_MAX_NODES];        /* of the node so far, as the interpreter counted them */
+  uint8_t ways_in[REGION_MAX_NODES];      /* edges to the node, at most 255 */
+  uint16_t loop_end[REGION_MAX_NODES];    /* of a header: last node with an edge to it */
 };
 
 /* A site that does not hold what its access wants: level 1 is asked, and the site filled. */
@@ -165,21 +165,21 @@ struct emitter {
   const struct region_node *node; /* being lowered */
   unsigned node_index, index;     /* of the node, of the instruction in it */
   struct register_state now;
-  uint8_t last[32];               /* host register a guest register had, so that it gets the same again */
-  uint32_t fresh;                 /* has a host register, but no value yet */
-  uint16_t after[32];             /* distances from the end of the node */
-  bool moved[REGION_MAX_NODES];   /* lowered behind all others */
-  bool late;                      /* that is now */
-  bool falls;                     /* the node before goes on here */
+  uint8_t last[32];             /* host register a guest register had, so that it gets the same again */
+  uint32_t fresh;               /* has a host register, but no value yet */
+  uint16_t after[32];           /* distances from the end of the node */
+  bool moved[REGION_MAX_NODES]; /* lowered behind all others */
+  bool late;                    /* that is now */
+  bool falls;                   /* the node before goes on here */
   bool failed;
-  struct sljit_label *part[5];   /* behind the nodes, for the dump */
+  struct sljit_label *part[5]; /* behind the nodes, for the dump */
   struct register_uses uses;
-  bool fixed[REGION_MAX_NODES];   /* its state is chosen */
+  bool fixed[REGION_MAX_NODES];                  /* its state is chosen */
   struct register_state state[REGION_MAX_NODES]; /* a node is entered with */
-  uint16_t coming[REGION_MAX_NODES]; /* index + 1 of a jump to the node */
-  sljit_s32 fhost[32];            /* f register to host register, 0: in memory */
-  bool uses_f;                    /* any f register is in a host register */
-  uint32_t fwritten;              /* f registers it writes */
+  uint16_t coming[REGION_MAX_NODES];             /* index + 1 of a jump to the node */
+  sljit_s32 fhost[32];                           /* f register to host register, 0: in memory */
+  bool uses_f;                                   /* any f register is in a host register */
+  uint32_t fwritten;                             /* f registers it writes */
   struct op *sides;
   unsigned side_count, cold_count, jump_count, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
@@ -202,16 +202,17 @@ struct emitter {
 /* jit/uses.c: distances to next uses. */
 void uses_find(struct emitter *e);
 void uses_begin_node(struct emitter *e);
-/* The way from one node to another was taken by few of those who could have; false when too few were counted. */
+/* The way from one node to another was taken by few of those who could have; false when too few were counted.
+ */
 bool uses_unlikely(const struct emitter *e, unsigned from, unsigned to);
 unsigned uses_next(const struct emitter *e, unsigned x, unsigned index);
 
 /* jit/registers.c: which guest register lives where. */
-void registers_choose(struct emitter *e); /* f registers */
+void registers_choose(struct emitter *e);   /* f registers */
 struct register_state registers_core(void); /* between regions */
-sljit_s32 registers_home(unsigned x); /* host register of a core register, or 0 */
-/* Before and after an instruction of e->node is lowered. Until it is done, memory or the state before has what
- * its destination held. */
+sljit_s32 registers_home(unsigned x);       /* host register of a core register, or 0 */
+/* Before and after an instruction of e->node is lowered. Until it is done, memory or the state before has
+ * what its destination held. */
 void registers_prepare(struct emitter *e, unsigned index);
 void registers_done(struct emitter *e);
 bool registers_want(struct emitter *e, unsigned x); /* at the end of e->node: x in a host register */
@@ -224,10 +225,10 @@ unsigned registers_pool(const sljit_s32 **pool);
 /* jit/edges.c: from state to state. */
 void edges_enter(struct emitter *e, unsigned node); /* choose the state of a node that begins here */
 void edges_jump(struct emitter *e, struct sljit_jump *jump, unsigned node);
-void edges_go(struct emitter *e, unsigned node);    /* unconditionally */
-void edges_leave(struct emitter *e);                /* as between regions; R0 survives, R1 does not */
+void edges_go(struct emitter *e, unsigned node); /* unconditionally */
+void edges_leave(struct emitter *e);             /* as between regions; R0 survives, R1 does not */
 void edges_leave_from(struct emitter *e, struct register_state state);
-void edges_come(struct emitter *e, unsigned node);  /* from between regions */
+void edges_come(struct emitter *e, unsigned node);        /* from between regions */
 bool edges_plain(const struct emitter *e, unsigned node); /* entered as between regions */
 void edges_finish(struct emitter *e);
 

@@ -125,8 +125,8 @@ static void call_stub(struct emitter *e) {
 }
 
 void cold_op(struct emitter *e, struct sljit_jump *from, struct sljit_jump *also, const struct op *side) {
-  e->cold[e->cold_count++] = (struct cold){
-      .kind = COLD_OP, .from = from, .also = also, .side = side, .state = e->now};
+  e->cold[e->cold_count++] =
+      (struct cold){.kind = COLD_OP, .from = from, .also = also, .side = side, .state = e->now};
 }
 
 void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *also,

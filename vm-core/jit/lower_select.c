@@ -1,5 +1,5 @@
-/* A branch over a few instructions that compute one register: both ways are computed and one is chosen, since such
- * branches are often as unpredictable as the data they test. */
+/* A branch over a few instructions that compute one register: both ways are computed and one is chosen, since
+ * such branches are often as unpredictable as the data they test. */
 #include "jit/emit.h"
 
 enum { SELECT_MAX = 3 };

@@ -1,5 +1,5 @@
-/* Guest registers in host registers, instruction by instruction: a value that is read again gets a host register,
- * and when none is left the one whose next use is farthest goes to memory. */
+/* Guest registers in host registers, instruction by instruction: a value that is read again gets a host
+ * register, and when none is left the one whose next use is farthest goes to memory. */
 #include <string.h>
 
 #include "jit/emit.h"

@@ -121,7 +121,8 @@ struct jit *jit_create(struct block_store *store, const char **error) {
   jit->region = malloc(sizeof *jit->region);
   jit->emitter = malloc(sizeof *jit->emitter);
   size_t bytes = setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;
-  if (!jit->region || !jit->emitter || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) || !stubs_build(jit)) {
+  if (!jit->region || !jit->emitter || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) ||
+      !stubs_build(jit)) {
     jit_destroy(jit);
     return NULL;
   }

@@ -3,8 +3,8 @@
 
 #include "mmu/tlb.h"
 
-/* Of the bits a masked address has zero, 6:3 are the set of loads and stores and 11:7 a generation; the last one
- * stays unused, so that a tag of all ones matches nothing. */
+/* Of the bits a masked address has zero, 6:3 are the set of loads and stores and 11:7 a generation; the last
+ * one stays unused, so that a tag of all ones matches nothing. */
 enum { SET_SHIFT = 3, GENERATION_SHIFT = 7, GENERATIONS = 31 };
 
 _Static_assert(TLB_SETS <= 16, "four bits of the key are the set");
