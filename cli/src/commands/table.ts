@@ -108,6 +108,13 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./test.js')).test,
   },
   {
+    name: 'soak',
+    usage: '[KILLS [SEED]]',
+    summary: 'kill -9 of machine, introspect, server and backends at random, 100 times unless told otherwise',
+    hidden: true,
+    load: async () => (await import('./soak.js')).soak,
+  },
+  {
     name: 'bench',
     usage: '[NAME…]',
     summary: 'side-by-side measurements',
