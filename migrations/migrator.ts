@@ -10,6 +10,7 @@ import * as checkpoints from './2026-11-25-0003_checkpoints.js';
 import * as flattenDisks from './2026-11-25-0004_flatten_disks.js';
 import * as createNetworks from './2026-11-25-0005_create_networks.js';
 import * as forkNetworks from './2026-11-25-0006_fork_networks.js';
+import * as createBoot from './2026-11-25-0010_create_boot.js';
 
 /** Every migration of this folder, by file name; a test compares the two. */
 export const migrations: Record<string, Migration> = {
@@ -19,6 +20,7 @@ export const migrations: Record<string, Migration> = {
   '2026-11-25-0004_flatten_disks': flattenDisks,
   '2026-11-25-0005_create_networks': createNetworks,
   '2026-11-25-0006_fork_networks': forkNetworks,
+  '2026-11-25-0010_create_boot': createBoot,
 };
 
 const lockKey = 0x4c53_514d; // "LSQM"

@@ -48,6 +48,8 @@ enum frame_type {
   FRAME_TYPE_VIEW_CLOSE = 16, /* c→s, answered by done */
   FRAME_TYPE_RESOLVE = 17, /* c→s: a condition in kernel words */
   FRAME_TYPE_RESOLVED = 18, /* s→c: the same in hart words */
+  FRAME_TYPE_REPLAY = 30, /* c→s: replay a paused machine to where it stands */
+  FRAME_TYPE_REPLAYED = 31, /* s→c: both hashes */
   FRAME_TYPE_VM_STATUS = 64, /* c→s */
   FRAME_TYPE_VM_STATE = 65, /* s→c: also the answer to run, pause, stop */
   FRAME_TYPE_VM_RUN = 66, /* c→s: run, idle paced to host time */

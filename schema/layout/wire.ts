@@ -43,6 +43,8 @@ export const frameType: Enumeration = {
     { name: 'view_close', value: 16, doc: 'c→s, answered by done' },
     { name: 'resolve', value: 17, doc: 'c→s: a condition in kernel words' },
     { name: 'resolved', value: 18, doc: 's→c: the same in hart words' },
+    { name: 'replay', value: 30, doc: 'c→s: replay a paused machine to where it stands' },
+    { name: 'replayed', value: 31, doc: 's→c: both hashes' },
     { name: 'vm_status', value: 64, doc: 'c→s' },
     { name: 'vm_state', value: 65, doc: 's→c: also the answer to run, pause, stop' },
     { name: 'vm_run', value: 66, doc: 'c→s: run, idle paced to host time' },
@@ -68,6 +70,7 @@ export const frameType: Enumeration = {
     { name: 'vm_rollback', value: 87, doc: 'c→s: undo it; answered by done' },
     { name: 'vm_forward', value: 90, doc: 'c→s: let a port of the host lead to the guest; answered by done' },
     { name: 'vm_forward_remove', value: 91, doc: 'c→s, answered by done' },
+    { name: 'vm_log_sync', value: 100, doc: 'c→s: answered by done once every input taken so far is committed' },
   ],
 };
 

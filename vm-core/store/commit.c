@@ -104,6 +104,7 @@ bool session_begin_commit(struct session *session) {
   session->commits_begun++;
   session->commit_began_ns = session_now_ns();
   session->dirty_since_ns = 0;
+  atomic_store_explicit(&session->log_wanted, false, memory_order_relaxed);
   return link_send(link, "begin", &none, ignored, NULL, NULL) &&
          link_send(link, "fence", &fence, ignored, NULL, NULL) &&
          input_log_send(&session->log, link, session->machine) &&
@@ -125,6 +126,7 @@ bool session_wants_commit(const struct session *session) {
   if (flush_waits(session)) return true;
   if (session->dirty_since_ns == 0) return false;
   return atomic_load_explicit(&session->closing, memory_order_relaxed) ||
+         atomic_load_explicit(&session->log_wanted, memory_order_relaxed) ||
          (session->disk && disk_write_behind(session->disk)) ||
          session_now_ns() - session->dirty_since_ns >= WRITE_BEHIND_NS;
 }

@@ -11,6 +11,9 @@
 enum { FETCH_LINES_MAX = 48, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 32 };
 
 /* The layers a disk is made of. */
+/* A chain as its machine writes it; or for a replay, which writes nothing: what lies below its leaf. */
+enum disk_part { DISK_WRITTEN, DISK_BELOW_LEAF };
+
 struct disk_chain {
   struct page_map map;
   uint64_t leaf_layer; /* id of the layer that is written to */
@@ -80,7 +83,7 @@ bool disk_send_dirty(struct disk *disk);
 void disk_commit_ended(struct disk *disk, bool kept);
 
 /* Load the chain that ends in an unsealed layer; the link is in plain mode. False: link->error says why. */
-bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer);
+bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer, enum disk_part part);
 void disk_chain_free(struct disk_chain *chain);
 
 /* Links are gone: fetches will not be answered. */

@@ -31,6 +31,7 @@ bool input_log_append(struct input_log *log, uint64_t instret, uint64_t time_ns,
   if (fits) {
     record->boot = log->boot;
     record->seq = log->next_seq++;
+    log->appended++;
     log->bytes += sizeof *record + size;
     if (log->tail)
       log->tail->next = record;
@@ -41,6 +42,20 @@ bool input_log_append(struct input_log *log, uint64_t instret, uint64_t time_ns,
   pthread_mutex_unlock(&log->mutex);
   if (!fits) free(record);
   return fits;
+}
+
+uint64_t input_log_appended(struct input_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  uint64_t count = log->appended;
+  pthread_mutex_unlock(&log->mutex);
+  return count;
+}
+
+uint64_t input_log_committed(struct input_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  uint64_t count = log->committed;
+  pthread_mutex_unlock(&log->mutex);
+  return count;
 }
 
 uint64_t input_log_next_boot(struct input_log *log) {
@@ -138,6 +153,7 @@ void input_log_end(struct input_log *log, bool kept) {
     log->head = record->next;
     if (!log->head) log->tail = NULL;
     log->bytes -= sizeof *record + record->size;
+    log->committed++;
     bool done = record == last;
     if (log->held_after == record) log->held_after = NULL;
     free(record);

@@ -26,6 +26,7 @@ struct input_log {
   struct input_record *head, *tail; /* not committed, in order */
   struct input_record *sent;        /* last record in the commit under way; NULL: none */
   uint64_t boot, next_seq;
+  uint64_t appended, committed; /* records, in all */
   uint64_t bytes;
   bool held; /* nothing after `held_after` (NULL: nothing at all) is sent */
   struct input_record *held_after;
@@ -46,6 +47,9 @@ void input_log_position(struct input_log *log, uint64_t *boot, uint64_t *seq);
 /* Hart thread: records from now on wait, until they are kept or forgotten. */
 void input_log_hold(struct input_log *log);
 void input_log_release(struct input_log *log, bool keep);
+/* How many records were appended so far, and how many of them are committed. Any thread. */
+uint64_t input_log_appended(struct input_log *log);
+uint64_t input_log_committed(struct input_log *log);
 
 /* I/O thread: whether there are records that no commit has taken along. */
 bool input_log_waiting(struct input_log *log);

@@ -49,16 +49,19 @@ static uint64_t number(const PGresult *rows, int row, int column) {
 }
 
 /* Depths must count up to the leaf without a gap; an image has depth 0. */
-static bool load_layers(struct disk_chain *chain, struct link *link, const PGresult *rows) {
+static bool load_layers(struct disk_chain *chain, struct link *link, const PGresult *rows,
+                        enum disk_part part) {
   int count = PQntuples(rows);
   uint8_t leaf = chain->map.leaf;
+  bool past = part == DISK_BELOW_LEAF;
   for (int row = 0; row < count; row++) {
     uint64_t depth = number(rows, row, 0), size = number(rows, row, 3);
     bool sealed = PQgetvalue(rows, row, 4)[0] == 't';
-    if (depth + (uint64_t)(count - 1 - row) != leaf || sealed == (depth == leaf)) {
+    if (depth + (uint64_t)(count - 1 - row) != leaf || (sealed == (depth == leaf) && !past)) {
       snprintf(link->error, sizeof link->error, "its layers do not form a chain");
       return false;
     }
+    if (past && depth == leaf) break; /* written since: a replay has nothing in it yet */
     chain->lo[depth] = (uint32_t)number(rows, row, 1);
     if (depth == leaf) chain->presence_lo = (uint32_t)number(rows, row, 2);
     if (!load_presence(chain, link, (uint8_t)depth, (uint32_t)number(rows, row, 2), size)) return false;
@@ -66,7 +69,7 @@ static bool load_layers(struct disk_chain *chain, struct link *link, const PGres
   return true;
 }
 
-bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer) {
+bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer, enum disk_part part) {
   char id[24];
   const char *const values[] = {id};
   snprintf(id, sizeof id, "%llu", (unsigned long long)layer);
@@ -80,7 +83,7 @@ bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer
               chain->size <= UINT64_C(1) << 40 && chain->size % PAGE_BYTES == 0;
   if (rows && !good) snprintf(link->error, sizeof link->error, "there is no such layer");
   good = good && page_map_init(&chain->map, chain->size / PAGE_BYTES, (uint8_t)leaf) &&
-         load_layers(chain, link, rows);
+         load_layers(chain, link, rows, part);
   PQclear(rows);
   if (!good) disk_chain_free(chain);
   return good;
@@ -96,7 +99,9 @@ struct block_device *session_open_disk(struct session *session, uint64_t layer, 
   uint64_t cache = session->options.cache_bytes ? session->options.cache_bytes : SESSION_CACHE_DEFAULT;
   struct disk *disk = calloc(1, sizeof *disk);
   session->write.error[0] = '\0';
-  if (disk && cache_init(&disk->cache, cache) && disk_chain_load(&disk->chain, &session->write, layer)) {
+  enum disk_part part = session->options.past_boot ? DISK_BELOW_LEAF : DISK_WRITTEN;
+  if (disk && cache_init(&disk->cache, cache) &&
+      disk_chain_load(&disk->chain, &session->write, layer, part)) {
     disk->session = session;
     disk->block.ops = &disk_ops;
     disk->block.size = disk->chain.size;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "store/disk.h"
+#include "store/past.h"
 #include "store/reconnect.h"
 
 static uint64_t number(const PGresult *row, int column) {
@@ -40,6 +41,7 @@ static bool take(struct session *session, char *reason, size_t reason_size) {
     snprintf(reason, reason_size, "out of memory");
     return false;
   }
+  if (session->options.past_boot) return past_open(session, reason, reason_size);
   PGresult *row = link_query(&session->write, "select id, fence, boot from linuxsql.take_machine($1)", 1,
                              values, false, SESSION_CALL_MS);
   if (!row || PQntuples(row) != 1) {
@@ -147,7 +149,7 @@ static void record_end(struct session *session, const char *ended, bool stay_sto
                                        " desired = case when $4::boolean then 'stopped' else desired end"
                                        " where id = $1 and fence = $2";
   struct link *link = &session->write;
-  if (session->failed) return;
+  if (session->failed || session->options.past_boot) return;
   snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)session->machine);
   snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)session->fence);
   bool plain = link_up(link) && !link_busy(link) && (!session->started || PQexitPipelineMode(link->conn));
@@ -175,6 +177,7 @@ void session_close(struct session *session, const char *ended, bool stay_stopped
   link_close(&session->write);
   disk_free(session->disk);
   input_log_free(&session->log);
+  past_close(&session->past);
   block_queue_free(&session->queue);
   free((void *)(uintptr_t)session->options.conninfo);
   free((void *)(uintptr_t)session->options.machine);

@@ -23,16 +23,25 @@ struct session_options {
   const char *machine;
   unsigned orphan_timeout_s;
   uint64_t cache_bytes; /* of the disk's cache; 0 = SESSION_CACHE_DEFAULT */
+  uint64_t past_boot;   /* not 0: for a replay of this boot (store/past.h); nothing is taken or written */
   void (*lost)(void *opaque, const char *reason);
   void *opaque;
 };
 
 enum { SESSION_CACHE_DEFAULT = 64 << 20, SESSION_CALL_MS = 10000 };
 
+/* What store/past.h opened. */
+struct past {
+  uint64_t leaf;  /* its disk is what lies below; 0: no disk */
+  PGresult *rows; /* inputs */
+  int next;       /* row of the next one */
+};
+
 struct session {
   struct session_options options; /* strings are copies; conninfo is pinned once a link was open */
   struct pin_needs needs;         /* of connecting again */
   uint64_t machine, fence, boot;
+  struct past past;
   struct link read, write;
   struct block_queue queue;
   struct input_log log;
@@ -40,9 +49,10 @@ struct session {
   pthread_t thread;
   bool started;
   atomic_bool closing;
-  int64_t close_by_ns; /* set before closing */
-  bool failed;         /* lost() was called; I/O thread */
-  char reason[400];    /* why it failed */
+  atomic_bool log_wanted; /* the input log shall be committed now */
+  int64_t close_by_ns;    /* set before closing */
+  bool failed;            /* lost() was called; I/O thread */
+  char reason[400];       /* why it failed */
   uint64_t commits_begun, commits_ended;
   bool committing; /* a commit is under way */
   int64_t commit_began_ns;

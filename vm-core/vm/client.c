@@ -8,6 +8,7 @@
 #include "gen/telemetry.h"
 #include "gen/wire.h"
 #include "vm/control.h"
+#include "vm/db.h"
 
 enum { RECEIVE_CHUNK = 16 << 10, CONSOLE_FRAME_BYTES = 32 << 10 };
 
@@ -31,6 +32,8 @@ void client_close(struct control *control, struct client *client) {
     work_abandon(control->runner);
   }
   views_close_client(&control->views, (unsigned)(client - control->clients));
+  if (control->config->replay_boot && client->greeted)
+    runner_quit(control->runner, "nobody looks at this past any more", true);
   close(client->fd);
   client->fd = -1;
   buffer_free(&client->in);
@@ -168,8 +171,18 @@ static bool settled(struct control *control, struct client *client, struct pendi
     if (!runner_parked(control->runner)) return false;
     answer_state(control, client, pending->request);
     return true;
+  case PENDING_LOG:
+    if (control->machine->db && !db_inputs_kept(control->machine->db, pending->serial)) return false;
+    answer_done(client, pending->request);
+    return true;
   default: return false;
   }
+}
+
+bool client_is_polling(const struct client *client) {
+  for (unsigned i = 0; client->fd >= 0 && i < PENDING_MAX; i++)
+    if (client->pending[i].kind == PENDING_LOG) return true;
+  return false;
 }
 
 bool client_settle(struct control *control, struct client *client) {

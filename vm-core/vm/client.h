@@ -23,12 +23,13 @@ enum pending_kind {
   PENDING_STEP_START,
   PENDING_WORK,
   PENDING_FORWARD,
+  PENDING_LOG,
 };
 
 struct pending {
   enum pending_kind kind;
   uint64_t request;
-  uint64_t serial; /* of a step: steps finished when it was begun; of a forward: its id with the helper */
+  uint64_t serial; /* steps finished when it was begun; a forward's id with the helper; inputs to be committed */
   uint64_t max_insns;
   struct step step;
   unsigned work;  /* enum work_kind */
@@ -55,6 +56,9 @@ void client_close(struct control *control, struct client *client);
 bool client_receive(struct client *client);
 /* Send what can be sent. false: the connection is over. */
 bool client_send(struct control *control, struct client *client);
+
+/* Waits for what nobody tells of: look again soon. */
+bool client_is_polling(const struct client *client);
 
 /* Handle requests received as far as their answers find room, and answer what has come true: pauses, stops,
  * steps, console output. True when a request was handled. */

@@ -119,6 +119,8 @@ static bool check(const struct config *config, char *error, size_t size) {
     problem = "--paused needs --control";
   else if (config->replay && config->input_log)
     problem = "--replay and --input-log exclude each other";
+  else if (config->replay_boot && (!config->db || config->replay || config->input_log))
+    problem = "--replay-boot belongs to --db, without --replay and --input-log";
   else if (config->memory && !memory_allowed(config->memory))
     problem = "--memory must be a multiple of 2M between 16M and 64G";
   else if (config->orphan_timeout == 0 || config->orphan_timeout > 86400)

@@ -13,6 +13,8 @@
 /* A second signal later than this after the first means "at once". */
 #define PATIENCE_NS UINT64_C(1000000000)
 
+enum { LOG_POLL_MS = 2 };
+
 /* Places in the poll set; clients follow. */
 enum { AT_STOP, AT_NOTIFY, AT_SIGNAL, AT_LISTEN, AT_STDIN, AT_STDOUT, AT_FRAMES, AT_ANSWERS, AT_CLIENTS };
 
@@ -155,12 +157,19 @@ static bool farewell_over(struct control *control) {
   return !waiting || host_now_ns() - control->stop_ns > FAREWELL_NS;
 }
 
+static bool polling(const struct control *control) {
+  for (unsigned i = 0; i < CLIENTS_MAX; i++)
+    if (client_is_polling(&control->clients[i])) return true;
+  return false;
+}
+
 static void *control_main(void *opaque) {
   struct control *control = opaque;
   struct poll_set set;
   while (!farewell_over(control)) {
     uint64_t view_ns = views_expire(&control->views);
     int timeout = control->stopping ? 50 : view_ns == UINT64_MAX ? -1 : (int)(view_ns / 1000000 + 1);
+    if (polling(control)) timeout = LOG_POLL_MS;
     int count = fill_poll_set(control, &set);
     if (poll(set.at, (nfds_t)count, timeout) >= 0) serve(control, &set);
   }

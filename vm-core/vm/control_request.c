@@ -5,6 +5,7 @@
 #include "gen/telemetry.h"
 #include "gen/wire.h"
 #include "vm/control.h"
+#include "vm/db.h"
 
 static void put_text(struct buffer *buffer, const char *text) { put_str(buffer, text, strlen(text)); }
 
@@ -267,6 +268,11 @@ static void on_view_close(struct control *control, struct client *client, struct
   }
 }
 
+static void on_log_sync(struct control *control, struct client *client, struct request *request) {
+  struct pending *pending = wait_for(client, request, PENDING_LOG);
+  if (pending) pending->serial = control->machine->db ? db_inputs(control->machine->db) : 0;
+}
+
 static void on_cancel(struct control *control, struct client *client, struct request *request) {
   if (client->attached && client->attach_request == request->id) {
     client->attached = false;
@@ -331,6 +337,7 @@ void request_handle(struct control *control, struct client *client, struct reque
       [FRAME_TYPE_VM_ROLLBACK] = {request_rollback, true},
       [FRAME_TYPE_VM_FORWARD] = {on_forward, false},
       [FRAME_TYPE_VM_FORWARD_REMOVE] = {on_forward, false},
+      [FRAME_TYPE_VM_LOG_SYNC] = {on_log_sync, true},
   };
   bool known = request->type < sizeof handlers / sizeof *handlers && handlers[request->type].handle;
   if (!known || (handlers[request->type].empty && request->payload.left))

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/overlay.h"
+#include "store/past.h"
 #include "store/session.h"
 
-enum { BLOB_PIECE = 4 << 20, CLOSE_LIMIT_MS = 10000 };
+/* What a replay may write to its disk at most is kept in memory. */
+enum { BLOB_PIECE = 4 << 20, CLOSE_LIMIT_MS = 10000, PAST_DISK_MAX = 1 << 30 };
 /* The largest image that is loaded whole; RAM limits it further. */
 #define BLOB_MAX (UINT64_C(1) << 30)
 
@@ -14,6 +17,7 @@ struct db {
   struct session *session;
   struct state_store *state;
   struct db_machine machine;
+  struct block_device *below; /* of a replay's disk; NULL: none */
 };
 
 /* Columns up to COLUMN_IMAGES: the machine, its network as for --net; then lo, size of each image in the
@@ -86,7 +90,7 @@ static bool load_row(struct db *db, const PGresult *row) {
   machine->rtc_fixed = !PQgetisnull(row, 0, COLUMN_RTC);
   machine->rtc_epoch_ns = machine->rtc_fixed ? number(row, COLUMN_RTC) : 0;
   machine->restore = PQgetvalue(row, 0, COLUMN_RESTORE)[0] == 't';
-  machine->checkpoint_every = number(row, COLUMN_EVERY);
+  machine->checkpoint_every = db->session->options.past_boot ? 0 : number(row, COLUMN_EVERY);
   snprintf(link->error, sizeof link->error, "its row is damaged");
   bool network = !PQgetisnull(row, 0, COLUMN_NETWORK);
   if (network) machine->network = strdup(PQgetvalue(row, 0, COLUMN_NETWORK));
@@ -96,6 +100,38 @@ static bool load_row(struct db *db, const PGresult *row) {
   for (int i = 0; i < 4; i++)
     if (!load_blob(link, row, COLUMN_IMAGES + 2 * i, blobs[i])) return false;
   return true;
+}
+
+/* The boot's number is in the catalogue, with what a replay of it will start from. */
+static bool begin_boot(struct db *db, bool restored, char *reason, size_t reason_size) {
+  const struct session *session = db->session;
+  char numbers[3][24];
+  const char *const values[] = {numbers[0], numbers[1], numbers[2], restored ? "t" : "f"};
+  snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)session->machine);
+  snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)session->fence);
+  snprintf(numbers[2], sizeof numbers[2], "%llu", (unsigned long long)session->boot);
+  PGresult *done = link_query(&db->session->write, "select linuxsql.begin_boot($1, $2, $3, $4)", 4, values,
+                              false, SESSION_CALL_MS);
+  if (!done) snprintf(reason, reason_size, "cannot begin a boot: %s", session->write.error);
+  PQclear(done);
+  return done != NULL;
+}
+
+/* Writes of a replay stay in memory. */
+static bool open_past_disk(struct db *db, char *reason, size_t reason_size) {
+  if (!db->session->past.leaf) return true;
+  db->below = session_open_disk(db->session, db->session->past.leaf, reason, reason_size);
+  if (!db->below) return false;
+  db->machine.disk = block_overlay_open(db->below, PAST_DISK_MAX);
+  if (!db->machine.disk) snprintf(reason, reason_size, "out of memory");
+  return db->machine.disk != NULL;
+}
+
+static bool open_disk(struct db *db, const PGresult *row, char *reason, size_t reason_size) {
+  if (db->session->options.past_boot) return open_past_disk(db, reason, reason_size);
+  if (PQgetisnull(row, 0, COLUMN_DISK)) return true;
+  db->machine.disk = session_open_disk(db->session, number(row, COLUMN_DISK), reason, reason_size);
+  return db->machine.disk != NULL;
 }
 
 static bool load(struct db *db, char *reason, size_t reason_size) {
@@ -108,10 +144,7 @@ static bool load(struct db *db, char *reason, size_t reason_size) {
   bool good = row && PQntuples(row) == 1 && load_row(db, row);
   if (!good)
     snprintf(reason, reason_size, "cannot load machine %s: %s", db->session->options.machine, link->error);
-  if (good && !PQgetisnull(row, 0, COLUMN_DISK)) {
-    db->machine.disk = session_open_disk(db->session, number(row, COLUMN_DISK), reason, reason_size);
-    good = db->machine.disk != NULL;
-  }
+  good = good && open_disk(db, row, reason, reason_size);
   PQclear(row);
   return good && session_start(db->session, reason, reason_size);
 }
@@ -121,6 +154,7 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
                                             .machine = options->machine,
                                             .orphan_timeout_s = options->orphan_timeout_s,
                                             .cache_bytes = options->cache_bytes,
+                                            .past_boot = options->past_boot,
                                             .lost = options->lost,
                                             .opaque = options->opaque};
   struct db *db = calloc(1, sizeof *db);
@@ -129,7 +163,9 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
     return NULL;
   }
   db->session = session_open(&session_options, reason, reason_size);
-  bool good = db->session && load(db, reason, reason_size);
+  bool past = options->past_boot;
+  bool good = db->session && (past || begin_boot(db, options->restored, reason, reason_size)) &&
+              load(db, reason, reason_size);
   if (good) db->state = state_open(db->session, options->loaded, options->opaque);
   if (db->state) return db;
   if (good) snprintf(reason, reason_size, "out of memory");
@@ -159,6 +195,23 @@ bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char 
   bool logged = input_log_append(&db->session->log, instret, time_ns, kind, payload, payload_size);
   if (logged) block_queue_wake(&db->session->queue);
   return logged;
+}
+
+uint64_t db_inputs(struct db *db) { return input_log_appended(&db->session->log); }
+
+bool db_inputs_kept(struct db *db, uint64_t count) {
+  struct session *session = db->session;
+  bool kept = input_log_committed(&session->log) >= count;
+  atomic_store_explicit(&session->log_wanted, !kept, memory_order_release);
+  if (!kept) block_queue_wake(&session->queue);
+  return kept;
+}
+
+bool db_next_input(struct db *db, struct db_input *input) {
+  struct past_input past;
+  if (!past_next(&db->session->past, &past)) return false;
+  *input = (struct db_input){past.boot, past.instret, past.time_ns, past.kind, past.payload, past.size};
+  return true;
 }
 
 uint64_t db_next_boot(struct db *db) { return input_log_next_boot(&db->session->log); }
@@ -192,6 +245,7 @@ void db_log_release(struct db *db, bool keep) {
 void db_close(struct db *db, const char *ended, bool stay_stopped) {
   if (!db) return;
   state_close(db->state);
+  if (db->below) block_close(db->machine.disk);
   session_close(db->session, ended, stay_stopped, CLOSE_LIMIT_MS);
   db_drop_blobs(db);
   free(db->machine.bootargs);

@@ -20,6 +20,8 @@ struct db_options {
   const char *machine;
   unsigned orphan_timeout_s; /* without PostgreSQL for longer: lost() */
   uint64_t cache_bytes;      /* of disk cache; 0 = 64 MiB */
+  bool restored;             /* it will go on from a checkpoint, whatever its row says */
+  uint64_t past_boot;        /* not 0: replay this boot; the machine is not taken and nothing is written */
   /* I/O thread, at most once: the machine must stop now, without a word to the guest. `reason` is one line
    * for the log and lives until db_close. Every block request ends with -ESHUTDOWN from here on. */
   void (*lost)(void *opaque, const char *reason);
@@ -64,6 +66,19 @@ void db_drop_blobs(struct db *db);
  * [a-z][a-z0-9_]* and is a string constant. */
 bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char *kind, const void *payload,
                   uint32_t payload_size);
+
+/* How many inputs were appended so far; have so many been committed? The second asks for it. Any thread. */
+uint64_t db_inputs(struct db *db);
+bool db_inputs_kept(struct db *db, uint64_t count);
+
+/* The next logged input of a past boot, in order; `kind` and `payload` live until db_close. Hart thread. */
+struct db_input {
+  uint64_t boot, instret, time_ns;
+  const char *kind;
+  const uint8_t *payload;
+  uint32_t size;
+};
+bool db_next_input(struct db *db, struct db_input *input);
 
 /* The guest was reset: the next boot number. Later inputs belong to it. Hart thread. */
 uint64_t db_next_boot(struct db *db);

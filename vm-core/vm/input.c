@@ -32,13 +32,51 @@ static bool read_payload(struct input *input, struct input_record *record) {
   }
 }
 
-/* Records of other boots than the present one are not for now: they wait or are over. */
-static void read_next(struct input *input) {
+static void read_from_file(struct input *input) {
   struct input_record *next = &input->next;
   int fields = fscanf(input->replay, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %15[a-z_]", &next->generation,
                       &next->instret, &next->time_ns, next->kind);
   input->has_next = fields == 4 && getc(input->replay) == ' ' && read_payload(input, next);
   if (!input->has_next && fields != EOF) input->diverged = true;
+}
+
+static void read_from_database(struct input *input) {
+  struct db_input row;
+  struct input_record *next = &input->next;
+  input->has_next = db_next_input(input->machine->db, &row);
+  if (!input->has_next) return;
+  if (row.size > sizeof next->payload || strlen(row.kind) >= sizeof next->kind) {
+    input->has_next = false;
+    input->diverged = true;
+    return;
+  }
+  next->generation = row.boot;
+  next->instret = row.instret;
+  next->time_ns = row.time_ns;
+  next->size = row.size;
+  strcpy(next->kind, row.kind);
+  memcpy(next->payload, row.payload, row.size);
+}
+
+/* Records of other boots than the present one are not for now: they wait or are over. */
+static void read_next(struct input *input) {
+  input->begun = true;
+  if (input->replay)
+    read_from_file(input);
+  else
+    read_from_database(input);
+}
+
+bool input_replayed(void *opaque, const char *kind, void *payload, uint32_t size) {
+  struct input *input = opaque;
+  if (!input->begun) read_next(input);
+  const struct input_record *next = &input->next;
+  bool fits = input->has_next && next->generation == input->machine->generation &&
+              strcmp(next->kind, kind) == 0 && next->size == size;
+  if (!fits) return false;
+  memcpy(payload, next->payload, size);
+  read_next(input);
+  return true;
 }
 
 bool input_init(struct input *input, struct machine *machine, const struct config *config, char *error,
@@ -54,6 +92,7 @@ bool input_init(struct input *input, struct machine *machine, const struct confi
   if (!open_file(&input->log, config->input_log, "we", error, size) ||
       !open_file(&input->replay, config->replay, "re", error, size))
     return false;
+  input->replaying = config->replay || config->replay_boot;
   if (input->replay) read_next(input);
   return true;
 }
@@ -67,7 +106,7 @@ void input_destroy(struct input *input) {
 }
 
 size_t input_put(struct input *input, const void *bytes, size_t size) {
-  if (input->replay) return size; /* a replay hears nothing from outside */
+  if (input->replaying) return size; /* a replay hears nothing from outside */
   pthread_mutex_lock(&input->lock);
   size_t room = INPUT_QUEUE_BYTES - input->count, taken = size < room ? size : room;
   for (size_t i = 0; i < taken; i++)
@@ -146,6 +185,7 @@ static bool missed(const struct input *input) {
 }
 
 static void replay(struct input *input) {
+  if (!input->begun) read_next(input);
   while (due(input)) {
     const struct input_record *record = &input->next;
     if (strcmp(record->kind, "console") == 0) to_device(input, record->payload, record->size);
@@ -164,7 +204,7 @@ static bool log_may_take(const struct input *input) {
 }
 
 bool input_ready(const struct input *input) {
-  if (input->replay) return due(input);
+  if (input->replaying) return due(input);
   return (console_ready(input) || frame_ready(input)) && log_may_take(input);
 }
 
@@ -208,7 +248,7 @@ static void take_frames(struct input *input) {
 }
 
 void input_take(struct input *input) {
-  if (input->replay) {
+  if (input->replaying) {
     replay(input);
     return;
   }

@@ -32,7 +32,9 @@ struct input {
   struct packet_queue packets;
   uint64_t retry_ns; /* host time before which a full log is not asked again; 0: it took the last record */
   FILE *log;         /* --input-log */
-  FILE *replay;      /* --replay; `next` is its next record */
+  bool replaying;    /* nothing comes from outside; `next` is the next record */
+  FILE *replay;      /* --replay; NULL: from the database, or not at all */
+  bool begun;        /* the first record was looked for */
   bool has_next, diverged;
   struct input_record next;
 };
@@ -60,6 +62,8 @@ void input_take(struct input *input);
 
 /* The machine_hooks.log_input of file mode and --db alike; opaque is the struct input. */
 bool input_log(void *input, const char *kind, const void *payload, uint32_t size);
+/* The machine_hooks.replayed. */
+bool input_replayed(void *input, const char *kind, void *payload, uint32_t size);
 
 /* Replay only: the instret at which to stop next (UINT64_MAX: none), and how many of `ns` idle nanoseconds
  * may pass. */

@@ -55,6 +55,8 @@ static bool open_database(struct machine *machine, const struct machine_lost *lo
                                .machine = config->machine,
                                .orphan_timeout_s = (unsigned)config->orphan_timeout,
                                .cache_bytes = config->disk_cache,
+                               .restored = config->checkpoint != NULL,
+                               .past_boot = config->replay_boot,
                                .lost = lost->call,
                                .loaded = lost->loaded,
                                .opaque = lost->opaque};
@@ -85,11 +87,16 @@ static void set_clock(struct machine *machine) {
   if (!row) return;
   machine->rtc.base_ns = row->rtc_epoch_ns;
   if (row->rtc_fixed) return;
+  void *opaque = machine->hooks.log_opaque;
+  uint64_t *base_ns = &machine->rtc.base_ns;
+  if (machine->config->replay_boot) {
+    machine->hooks.replayed(opaque, "clock", base_ns, sizeof *base_ns);
+    return;
+  }
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  machine->rtc.base_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-  machine->hooks.log_input(machine->hooks.log_opaque, "clock", &machine->rtc.base_ns,
-                           sizeof machine->rtc.base_ns);
+  *base_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+  machine->hooks.log_input(opaque, "clock", base_ns, sizeof *base_ns);
 }
 
 static bool build_virtio(struct machine *machine) {
@@ -187,10 +194,11 @@ static bool start_network(struct machine *machine, char *error, size_t size) {
   const char *text = machine->config->net;
   if (!text && machine->db) text = db_machine(machine->db)->network;
   machine->has_network = text && *text;
-  if (!machine->has_network || machine->config->replay) network_stop(machine->network);
+  bool replays = machine->config->replay || machine->config->replay_boot;
+  if (!machine->has_network || replays) network_stop(machine->network);
   if (!machine->has_network) return true;
   return network_parse(&machine->network_options, text, error, size) &&
-         (machine->config->replay || network_start(machine->network, &machine->network_options, error, size));
+         (replays || network_start(machine->network, &machine->network_options, error, size));
 }
 
 bool machine_create(struct machine *machine, const struct config *config, const struct machine_hooks *hooks,
@@ -208,7 +216,7 @@ bool machine_create(struct machine *machine, const struct config *config, const 
     return false;
   }
   const struct db_machine *row = machine->db ? db_machine(machine->db) : NULL;
-  bool restore = row && (config->checkpoint || row->restore), broken;
+  bool restore = row && !config->replay_boot && (config->checkpoint || row->restore), broken;
   if (!restore) return boot(machine, error, size);
   struct state_error why;
   bus_reset(&machine->bus);
@@ -267,6 +275,6 @@ void machine_hash(const struct machine *machine, char hex[65]) {
   sha256_init(&hash);
   hart_hash(&machine->hart, &hash);
   bus_hash(&machine->bus, &hash);
-  sha256_update(&hash, machine->ram.host, machine->ram.size);
+  ram_hash(&machine->ram, &hash);
   sha256_final_hex(&hash, hex);
 }

@@ -44,6 +44,8 @@ struct machine_hooks {
   bool (*log_input)(void *opaque, const char *kind, const void *payload, uint32_t size);
   void *log_opaque;
   struct network *network; /* prepared; started if the machine has a card, else stopped */
+  /* A replay's next input, if it is of this kind and size and belongs to this boot; it is taken. */
+  bool (*replayed)(void *opaque, const char *kind, void *payload, uint32_t size);
 };
 
 struct machine {
@@ -113,7 +115,8 @@ void machine_close(struct machine *machine, const char *ended, bool stay_stopped
 /* Free everything; after machine_close, or after a failed machine_create. */
 void machine_destroy(struct machine *machine);
 
-/* SHA-256 over the hart, the devices and RAM, as 64 hex digits and NUL. Loads what is not loaded yet. */
+/* SHA-256 over the hart, the devices and every page of RAM that is not all zeros, with its number, as 64 hex
+ * digits and NUL. Loads what is not loaded yet. */
 void machine_hash(const struct machine *machine, char hex[65]);
 
 #endif

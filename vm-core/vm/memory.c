@@ -8,6 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sha256.h"
+
+enum { HASH_PAGE = 4096 };
+
 bool ram_create(struct ram *ram, uint64_t size, char *error, size_t error_size) {
   *ram = (struct ram){.fd = memfd_create("linuxsql-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING), .size = size};
   void *host = MAP_FAILED;
@@ -28,18 +32,33 @@ void ram_destroy(struct ram *ram) {
   *ram = (struct ram){.fd = -1};
 }
 
+/* The next stretch of RAM in use from *at on; false: there is none. */
+static bool next_extent(const struct ram *ram, off_t *at, off_t *end) {
+  off_t size = (off_t)ram->size;
+  if (*at >= size) return false;
+  off_t data = lseek(ram->fd, *at, SEEK_DATA);
+  if (data < 0 && errno == ENXIO) return false;
+  *end = data < 0 ? size : lseek(ram->fd, data, SEEK_HOLE);
+  if (*end < 0) *end = size;
+  if (data >= 0) *at = data;
+  return true;
+}
+
 /* The seal against new writers forbids punching holes, so pages in use are overwritten. */
 void ram_clear(struct ram *ram) {
-  off_t at = 0, size = (off_t)ram->size;
-  while (at < size) {
-    off_t data = lseek(ram->fd, at, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return;
-    off_t hole = data < 0 ? size : lseek(ram->fd, data, SEEK_HOLE);
-    if (data < 0) data = at;
-    if (hole < 0) hole = size;
-    memset(ram->host + data, 0, (size_t)(hole - data));
-    at = hole;
-  }
+  for (off_t at = 0, end; next_extent(ram, &at, &end); at = end)
+    memset(ram->host + at, 0, (size_t)(end - at));
+}
+
+void ram_hash(const struct ram *ram, struct sha256 *hash) {
+  for (off_t at = 0, end; next_extent(ram, &at, &end); at = end)
+    for (off_t page = at & ~(off_t)(HASH_PAGE - 1); page < end; page += HASH_PAGE) {
+      const uint8_t *bytes = ram->host + page;
+      uint64_t number = (uint64_t)page / HASH_PAGE;
+      if (bytes[0] == 0 && memcmp(bytes, bytes + 1, HASH_PAGE - 1) == 0) continue;
+      sha256_update(hash, &number, sizeof number);
+      sha256_update(hash, bytes, HASH_PAGE);
+    }
 }
 
 bool file_map(struct mapped_file *file, const char *path, const char *what, char *error, size_t error_size) {

@@ -11,6 +11,10 @@ void ram_destroy(struct ram *ram);
 /* Make all of RAM read as zeros, touching only pages that were ever written. */
 void ram_clear(struct ram *ram);
 
+/* Add every page that is not all zeros, and its number. Pages never touched stay untouched. */
+struct sha256;
+void ram_hash(const struct ram *ram, struct sha256 *hash);
+
 /* Map a whole file; `what` names it in messages. An empty file is an error. */
 bool file_map(struct mapped_file *file, const char *path, const char *what, char *error, size_t error_size);
 void file_unmap(struct mapped_file *file);

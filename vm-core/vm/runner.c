@@ -85,14 +85,25 @@ static void idle_point(struct runner *runner) {
 }
 
 static bool paced(const struct runner *runner) {
-  return runner->mode == MODE_RUNNING && runner->config->idle == IDLE_PACE && !runner->config->replay;
+  return runner->mode == MODE_RUNNING && runner->config->idle == IDLE_PACE && !runner->input->replaying;
+}
+
+/* A step to an instant within this idling ends there. */
+static uint64_t limit_to_instant(struct runner *runner, uint64_t ns) {
+  struct hart *hart = &runner->machine->hart;
+  const struct step *step = &runner->step;
+  if (!runner->step_open || step->kind != STEP_INSTANT || hart_instret(hart) != step->number) return ns;
+  uint64_t left = step->time_ns - hart_time_ns(hart);
+  if (left > ns) return ns;
+  hart_request_stop(hart, STOP_REQUESTED);
+  return left;
 }
 
 static uint64_t on_idle(void *opaque, uint64_t ns) {
   struct runner *runner = opaque;
   idle_point(runner);
   if (input_ready(runner->input)) return 0;
-  ns = input_limit_idle(runner->input, ns);
+  ns = limit_to_instant(runner, input_limit_idle(runner->input, ns));
   if (!paced(runner)) return ns;
   uint64_t now = hart_time_ns(&runner->machine->hart);
   uint64_t deadline = pace_deadline(&runner->pace, now, now + ns), host = host_now_ns();
@@ -112,7 +123,7 @@ static bool on_idle_forever(void *opaque) {
   idle_point(runner);
   if (input_ready(runner->input)) return true;
   bool reachable = runner->config->control || runner->config->console == CONSOLE_STDIO;
-  if (runner->mode != MODE_RUNNING || !reachable || runner->config->replay) return false;
+  if (runner->mode != MODE_RUNNING || !reachable || runner->input->replaying) return false;
   console_flush(runner->console);
   report(runner);
   sleep_until(runner, UINT64_MAX);
@@ -144,6 +155,7 @@ struct machine_hooks runner_hooks(struct runner *runner, struct console *console
       .run = {on_epoch, on_idle, on_idle_forever, runner},
       .log_input = input_log,
       .log_opaque = input,
+      .replayed = input_replayed,
   };
 }
 
@@ -172,6 +184,11 @@ static void finish_step(struct runner *runner, const char *stopped_by, bool met)
   runner_notify(runner);
 }
 
+static bool at_instant(const struct runner *runner) {
+  const struct hart *hart = &runner->machine->hart;
+  return hart_instret(hart) == runner->step.number && hart_time_ns(hart) == runner->step.time_ns;
+}
+
 static void begin_step(struct runner *runner) {
   const struct step *step = &runner->step;
   runner->step_fresh = false;
@@ -180,7 +197,9 @@ static void begin_step(struct runner *runner) {
   runner->console->matched = false;
   matcher_init(&runner->console->matcher, step->text, step->kind == STEP_CONSOLE ? step->text_length : 0);
   bool met = (step->kind == STEP_FIRST_USER && runner->machine->user_seen) ||
-             (step->kind == STEP_INSTRET && hart_instret(&runner->machine->hart) >= step->number);
+             (step->kind == STEP_INSTRET && hart_instret(&runner->machine->hart) >= step->number) ||
+             (step->kind == STEP_INSTANT && at_instant(runner)) ||
+             (step->kind == STEP_BOOT && runner->machine->generation >= step->number);
   if (met)
     finish_step(runner, step_name(step), true);
   else if (runner->step_max == 0)
@@ -197,6 +216,9 @@ static void reboot(struct runner *runner) {
   pthread_mutex_lock(&runner->lock);
   if (!reset) set_end(runner, END_FAILED, error);
   pace_start(&runner->pace, 0);
+  bool there = runner->step_open && !runner->step_fresh && runner->step.kind == STEP_BOOT &&
+               runner->machine->generation >= runner->step.number;
+  if (there) finish_step(runner, step_name(&runner->step), true);
 }
 
 static void power_off(struct runner *runner) {
@@ -215,6 +237,13 @@ static void first_user(struct runner *runner) {
   runner->machine->user_seen = true;
 }
 
+/* It has gone by: the run is not the one the instant was taken from. */
+static bool instant_missed(const struct runner *runner) {
+  const struct hart *hart = &runner->machine->hart;
+  return runner->step.kind == STEP_INSTANT &&
+         (hart_instret(hart) > runner->step.number || hart_time_ns(hart) > runner->step.time_ns);
+}
+
 static bool step_met(const struct runner *runner, enum stop_reason reason) {
   switch (runner->step.kind) {
   case STEP_FIRST_USER: return reason == STOP_FIRST_USER;
@@ -224,6 +253,7 @@ static bool step_met(const struct runner *runner, enum stop_reason reason) {
   case STEP_IDLE: return reason == STOP_IDLE || reason == STOP_HALTED;
   case STEP_CONSOLE: return runner->console->matched;
   case STEP_INSTRET: return hart_instret(&runner->machine->hart) >= runner->step.number;
+  case STEP_INSTANT: return at_instant(runner);
   default: return false;
   }
 }
@@ -242,7 +272,7 @@ static void stopped(struct runner *runner, enum stop_reason reason) {
     power_off(runner);
   } else if (stepping && step_met(runner, reason)) {
     finish_step(runner, step_name(&runner->step), true);
-  } else if (stepping && runner->step_executed >= runner->step_max) {
+  } else if (stepping && (runner->step_executed >= runner->step_max || instant_missed(runner))) {
     finish_step(runner, "budget", false);
   } else if (reason == STOP_HALTED && stepping) {
     finish_step(runner, "idle", false);
@@ -267,7 +297,7 @@ static void run_slice(struct runner *runner) {
   if (runner->step_open) {
     uint64_t left = runner->step_max - runner->step_executed;
     if (left < limits.stop_at_instret - start) limits.stop_at_instret = start + left;
-    step_limits(&runner->step, &limits, &breakpoint);
+    step_limits(&runner->step, start, &limits, &breakpoint);
   }
   runner_views_limit(runner, &limits);
   pthread_mutex_unlock(&runner->lock);

@@ -66,6 +66,13 @@ static bool starts(char *word, const char *prefix, char **rest) {
   return strncmp(word, prefix, n) == 0;
 }
 
+static bool parse_instret(struct step *step, char *rest) {
+  char *at = strchr(rest, '@');
+  step->kind = at ? STEP_INSTANT : STEP_INSTRET;
+  if (at) *at = 0;
+  return number(rest, &step->number) && (!at || number(at + 1, &step->time_ns));
+}
+
 static bool parse(struct step *step, char *word) {
   char *rest;
   if (!*word) return true;
@@ -76,7 +83,8 @@ static bool parse(struct step *step, char *word) {
     return step->kind = STEP_ECALL, number(rest, &step->number) && step->number <= INT64_MAX;
   if (starts(word, "fault:", &rest)) return parse_fault(step, rest);
   if (starts(word, "console:", &rest)) return step->kind = STEP_CONSOLE, set_text(step, rest);
-  if (starts(word, "instret:", &rest)) return step->kind = STEP_INSTRET, number(rest, &step->number);
+  if (starts(word, "instret:", &rest)) return parse_instret(step, rest);
+  if (starts(word, "boot:", &rest)) return step->kind = STEP_BOOT, number(rest, &step->number);
   return false;
 }
 
@@ -95,18 +103,16 @@ bool step_parse(struct step *step, const char *word, size_t length, char *error,
 }
 
 const char *step_name(const struct step *step) {
-  static const char *const names[] = {[STEP_BUDGET_ONLY] = "budget",
-                                      [STEP_FIRST_USER] = "init:proc",
-                                      [STEP_PC] = "pc",
-                                      [STEP_ECALL] = "ecall",
-                                      [STEP_FAULT] = "fault",
-                                      [STEP_CONSOLE] = "console",
-                                      [STEP_INSTRET] = "instret",
-                                      [STEP_IDLE] = "idle"};
+  static const char *const names[] = {
+      [STEP_BUDGET_ONLY] = "budget", [STEP_FIRST_USER] = "init:proc", [STEP_PC] = "pc",
+      [STEP_ECALL] = "ecall",        [STEP_FAULT] = "fault",          [STEP_CONSOLE] = "console",
+      [STEP_INSTRET] = "instret",    [STEP_INSTANT] = "instret",      [STEP_BOOT] = "boot",
+      [STEP_IDLE] = "idle"};
   return names[step->kind];
 }
 
-void step_limits(const struct step *step, struct run_limits *limits, struct breakpoint *breakpoint) {
+void step_limits(const struct step *step, uint64_t now, struct run_limits *limits,
+                 struct breakpoint *breakpoint) {
   switch (step->kind) {
   case STEP_FIRST_USER: limits->stop_on_first_user = true; break;
   case STEP_PC:
@@ -120,6 +126,11 @@ void step_limits(const struct step *step, struct run_limits *limits, struct brea
   case STEP_INSTRET:
     if (step->number < limits->stop_at_instret) limits->stop_at_instret = step->number;
     break;
+  case STEP_INSTANT: /* there, one instruction more would be too far, but idling is not */
+    if (step->number + (now >= step->number) < limits->stop_at_instret)
+      limits->stop_at_instret = step->number + (now >= step->number);
+    break;
+  case STEP_BOOT:
   case STEP_CONSOLE:
   case STEP_BUDGET_ONLY: break;
   }

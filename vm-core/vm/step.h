@@ -12,6 +12,8 @@ enum step_kind {
   STEP_FAULT,
   STEP_CONSOLE,
   STEP_INSTRET,
+  STEP_INSTANT, /* instret:N@TIME: N instructions retired, and that guest time reached by idling */
+  STEP_BOOT,    /* boot:N: the start of that boot, or of a later one */
   STEP_IDLE,
 };
 
@@ -19,8 +21,9 @@ enum { STEP_TEXT_MAX = 255 };
 
 struct step {
   enum step_kind kind;
-  uint64_t number; /* pc, ecall number, instret, or the set of exception codes of a fault */
-  unsigned reg;    /* of str:REG, 0: none */
+  uint64_t number;  /* pc, ecall number, instret, boot, or the set of exception codes of a fault */
+  uint64_t time_ns; /* of an instant */
+  unsigned reg;     /* of str:REG, 0: none */
   unsigned text_length;
   char text[STEP_TEXT_MAX + 1]; /* of console: or str:, NUL-terminated, no NUL inside */
 };
@@ -31,8 +34,10 @@ bool step_parse(struct step *step, const char *word, size_t length, char *error,
 /* What the protocol calls the kind: "init:proc", "pc", "ecall", … */
 const char *step_name(const struct step *step);
 
-/* The part of run_limits that expresses the condition. *breakpoint must live as long as the limits. */
-void step_limits(const struct step *step, struct run_limits *limits, struct breakpoint *breakpoint);
+/* The part of run_limits that expresses the condition when `now` instructions are retired. *breakpoint must
+ * live as long as the limits. */
+void step_limits(const struct step *step, uint64_t now, struct run_limits *limits,
+                 struct breakpoint *breakpoint);
 
 /* Finds a text in a stream of bytes, across any cuts (Knuth, Morris and Pratt). */
 struct matcher {

@@ -21,5 +21,8 @@ export async function soak(args: readonly string[]): Promise<number> {
   };
   await ensureStages();
   console.log(`${kills} kills from seed ${seed}; the same again: npm run soak -- ${kills} ${seed}`);
-  return attach(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/kill.test.ts'], { cwd: checkout, env });
+  return attach(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/kill.test.ts'], {
+    cwd: checkout,
+    env,
+  });
 }

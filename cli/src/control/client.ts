@@ -116,6 +116,17 @@ export class ControlClient {
     };
   }
 
+  /** SHA-256 of the whole state; the guest stands still meanwhile. */
+  async hash(timeoutMs?: number): Promise<{ instret: bigint; timeNs: bigint; hash: string }> {
+    const answer = new PayloadReader((await this.ask('vm_hash', Buffer.alloc(0), timeoutMs)).payload);
+    return { instret: answer.u64(), timeNs: answer.u64(), hash: answer.str() };
+  }
+
+  /** Returns once every input the guest was given so far is committed to the input log. */
+  async logSync(timeoutMs?: number): Promise<void> {
+    await this.ask('vm_log_sync', Buffer.alloc(0), timeoutMs);
+  }
+
   async consoleWrite(bytes: Buffer): Promise<void> {
     await this.ask('vm_console_write', new PayloadWriter().str(bytes).done());
   }

@@ -59,6 +59,10 @@ export const frameType = {
   resolve: 17,
   /** s→c: the same in hart words */
   resolved: 18,
+  /** c→s: replay a paused machine to where it stands */
+  replay: 30,
+  /** s→c: both hashes */
+  replayed: 31,
   /** c→s */
   vmStatus: 64,
   /** s→c: also the answer to run, pause, stop */
