@@ -321,6 +321,39 @@ const network: SqlFunction[] = [
   },
 ];
 
+const past: SqlFunction[] = [
+  {
+    name: 'vm_at',
+    args: [
+      { name: 'machine', type: 'text' },
+      { name: 'instret', type: 'bigint' },
+      { name: 'boot', type: 'bigint', default: 'null' },
+    ],
+    returns: 'text',
+    language: 'plpgsql',
+    volatility: 'volatile',
+    grantee: 'reader',
+    doc: 'let the foreign tables of this session show a machine as it was when it had retired so many instructions of its present boot, or of another; null for the present again; returns what they show',
+  },
+  {
+    name: 'vm_replay',
+    args: [machine],
+    returns: [
+      { name: 'boot', type: 'bigint' },
+      { name: 'instret', type: 'bigint' },
+      { name: 'guest_time', type: 'interval' },
+      { name: 'equal', type: 'boolean' },
+      { name: 'state_sha256', type: 'text' },
+      { name: 'replayed_sha256', type: 'text' },
+      { name: 'host_seconds', type: 'double precision' },
+    ],
+    language: 'c',
+    volatility: 'volatile',
+    grantee: 'operator',
+    doc: 'live the present boot of a machine again from the input log, up to where it stands now, and compare the hashes of everything',
+  },
+];
+
 const reading: SqlFunction[] = [
   {
     name: 'hex',
@@ -409,4 +442,4 @@ const refresh: SqlFunction[] = [
 ];
 
 /** In the order of their creation. */
-export const functions: SqlFunction[] = [...network, ...control, ...state, ...reading, ...refresh];
+export const functions: SqlFunction[] = [...network, ...control, ...state, ...reading, ...past, ...refresh];

@@ -808,6 +808,26 @@ comment on function vm_dashboard() is 'counters of the current machine and its h
 revoke all on function vm_dashboard() from public;
 grant execute on function vm_dashboard() to linuxsql_reader, linuxsql_operator;
 
+create function vm_at(machine text, instret bigint, boot bigint default null) returns text
+  language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
+declare
+  name text := @extschema@.vm_current(machine);
+  instant text := coalesce(boot || ':' || instret, instret::text, '');
+begin
+  perform set_config('linuxsql.machine', name, false), set_config('linuxsql.as_of', instant, false);
+  return case when instant = '' then name else name || '@' || instant end;
+end
+$body$;
+comment on function vm_at(text, bigint, bigint) is 'let the foreign tables of this session show a machine as it was when it had retired so many instructions of its present boot, or of another; null for the present again; returns what they show';
+revoke all on function vm_at(text, bigint, bigint) from public;
+grant execute on function vm_at(text, bigint, bigint) to linuxsql_reader, linuxsql_operator;
+
+create function vm_replay(machine text default null) returns table (boot bigint, instret bigint, guest_time interval, equal boolean, state_sha256 text, replayed_sha256 text, host_seconds double precision)
+  language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_replay';
+comment on function vm_replay(text) is 'live the present boot of a machine again from the input log, up to where it stands now, and compare the hashes of everything';
+revoke all on function vm_replay(text) from public;
+grant execute on function vm_replay(text) to linuxsql_operator;
+
 create function vm_refresh_every(view regclass, every interval) returns text
   language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
 declare

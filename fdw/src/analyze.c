@@ -21,7 +21,7 @@ static void prepare(struct scan *scan, const struct table_definition *table) {
   }
   scan->relation = table->relation;
   scan->path = scan_node_socket(table);
-  scan->machine = option_resolve_machine(table->machine);
+  scan->machine = option_resolve_source(table->machine, table->as_of);
   scan->private_view = true;
   scan->columns = columns;
   scan->places = places;

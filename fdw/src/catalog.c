@@ -107,6 +107,7 @@ static const struct table_definition *define(Oid oid) {
   definition->table = oid;
   definition->natts = (AttrNumber)columns->natts;
   definition->machine = find_option(server->options, "machine", NULL);
+  definition->as_of = find_option(server->options, "as_of", NULL);
   definition->socket = find_option(server->options, "socket", NULL);
   definition->relation = catalog_find_relation(name, &definition->relation_number);
   if (definition->relation == NULL)

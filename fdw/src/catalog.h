@@ -18,6 +18,7 @@ struct table_definition {
   const struct catalogue_relation *relation;
   uint16_t relation_number;
   const char *machine; /* NULL: the current machine */
+  const char *as_of;   /* NULL: linuxsql.as_of, or now */
   const char *socket;  /* NULL: that of the run folder */
   AttrNumber natts;
   int16 column_of[FLEXIBLE_ARRAY_MEMBER]; /* by attribute number; -1 dropped; [0] unused */

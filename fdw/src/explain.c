@@ -4,6 +4,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/ruleutils.h"
 #include "src/compat.h"
+#include "src/option.h"
 
 static void show_clauses(ForeignScanState *node, const char *label, List *clauses, ExplainState *explain) {
   List *context;
@@ -78,6 +79,8 @@ void scan_node_explain(ForeignScanState *node, ExplainState *explain) {
     ExplainPropertyText("Relation", state->table->relation->name, explain);
     ExplainPropertyText("Machine", state->table->machine != NULL ? state->table->machine : "(current)",
                         explain);
+    if (state->table->as_of != NULL || option_as_of[0] != '\0')
+      ExplainPropertyText("As of", state->table->as_of != NULL ? state->table->as_of : option_as_of, explain);
     show_columns(state, explain);
   }
   show_quals(node, state, explain);

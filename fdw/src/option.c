@@ -19,6 +19,7 @@
 
 char *option_run_directory;
 char *option_machine;
+char *option_as_of;
 char *option_database;
 char *option_vm_path;
 char *option_introspect_command;
@@ -40,6 +41,25 @@ static bool check_machine(char **value, void **extra, GucSource source) {
   return false;
 }
 
+static size_t digits(const char *text) { return strspn(text, "0123456789"); }
+
+bool option_instant_is_valid(const char *text) {
+  size_t first = digits(text), second;
+
+  if (first < 1 || first > 18) return false;
+  if (text[first] == '\0') return true;
+  second = text[first] == ':' ? digits(text + first + 1) : 0;
+  return second >= 1 && second <= 18 && text[first + 1 + second] == '\0';
+}
+
+static const char instant_detail[] = "An instant is a number of instructions, or BOOT:NUMBER.";
+
+static bool check_as_of(char **value, void **extra, GucSource source) {
+  if (**value == '\0' || option_instant_is_valid(*value)) return true;
+  GUC_check_errdetail("%s", instant_detail);
+  return false;
+}
+
 struct text_setting {
   const char *name;
   const char *doc;
@@ -55,6 +75,8 @@ void option_define_settings(void) {
        &option_run_directory, "", PGC_SUSET, NULL},
       {"linuxsql.machine", "Current machine; empty: the only one there is.", &option_machine, "", PGC_USERSET,
        check_machine},
+      {"linuxsql.as_of", "Instant that foreign tables show, in instructions since boot; empty: the present.",
+       &option_as_of, "", PGC_USERSET, check_as_of},
       {"linuxsql.database", "Database whose machines the supervisor starts and watches.", &option_database,
        "linuxsql", PGC_SIGHUP, NULL},
       {"linuxsql.vm_path", "Program linuxsql-vm; empty: machines are started by hand.", &option_vm_path, "",
@@ -155,6 +177,13 @@ char *option_resolve_machine(const char *given) {
   return name;
 }
 
+char *option_resolve_source(const char *machine, const char *as_of) {
+  char *name = option_resolve_machine(machine);
+
+  if (as_of == NULL || as_of[0] == '\0') as_of = option_as_of;
+  return as_of[0] != '\0' ? psprintf("%s@%s", name, as_of) : name;
+}
+
 struct option_rule {
   const char *name;
   Oid catalogue;
@@ -162,9 +191,8 @@ struct option_rule {
 };
 
 static const struct option_rule rules[] = {
-    {"machine", ForeignServerRelationId, false},
-    {"socket", ForeignServerRelationId, true},
-    {"relation", ForeignTableRelationId, false},
+    {"machine", ForeignServerRelationId, false}, {"as_of", ForeignServerRelationId, false},
+    {"socket", ForeignServerRelationId, true},   {"relation", ForeignTableRelationId, false},
     {"column", AttributeRelationId, false},
 };
 
@@ -201,6 +229,10 @@ static void check_option(DefElem *option, Oid catalogue) {
               (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                errmsg("option \"%s\" must be an absolute path of at most 107 bytes", option->defname)));
   }
+  if (strcmp(rule->name, "as_of") == 0 && !option_instant_is_valid(defGetString(option)))
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("\"%s\" is not an instant", defGetString(option)), errdetail("%s", instant_detail)));
   if (strcmp(rule->name, "machine") == 0 && !option_machine_name_is_valid(defGetString(option)))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("\"%s\" is not a machine's name", defGetString(option)),

@@ -7,6 +7,7 @@
 /* Settings. Those that name sockets or programs can be set by superusers alone. */
 extern char *option_run_directory;      /* empty: <data directory>/linuxsql */
 extern char *option_machine;            /* current machine; empty: the only one there is */
+extern char *option_as_of;              /* instant that foreign tables show; empty: now */
 extern char *option_database;           /* database the supervisor serves */
 extern char *option_vm_path;            /* program linuxsql-vm; empty: machines are not started */
 extern char *option_introspect_command; /* shell words that start introspect; empty: not supervised */
@@ -31,5 +32,12 @@ extern char *option_machine_socket(const char *machine);
  * control socket, else the only one in linuxsql.machine. Raises 22023 or 55000 with a hint otherwise.
  * palloc'd. */
 extern char *option_resolve_machine(const char *given);
+
+/* N or BOOT:N, of at most 18 digits each. */
+extern bool option_instant_is_valid(const char *text);
+
+/* What the service is asked for: the machine, at an instant if `as_of` (of the server, may be NULL) or
+ * linuxsql.as_of says so. palloc'd. */
+extern char *option_resolve_source(const char *machine, const char *as_of);
 
 #endif /* LINUXSQL_OPTION_H */

@@ -48,7 +48,7 @@ void scan_node_begin(ForeignScanState *node, int flags) {
   if (flags & EXEC_FLAG_EXPLAIN_ONLY) return;
   state->scan.relation = state->table->relation;
   state->scan.path = scan_node_socket(state->table);
-  state->scan.machine = option_resolve_machine(state->table->machine);
+  state->scan.machine = option_resolve_source(state->table->machine, state->table->as_of);
   state->scan.statement = view_statement();
   state->scan.private_view =
       !(flags & EXEC_FLAG_REWIND) && shape_scans_once(estate->es_plannedstmt, &plan->scan.plan);

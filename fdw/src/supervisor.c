@@ -65,18 +65,6 @@ static void make_folders(void) {
   (void)mkdir(psprintf("%s/vm", folder), 0700);
 }
 
-static void watch_introspect(void) {
-  if (option_introspect_command[0] == '\0') return;
-  if (process_look(&supervisor.introspect) || !process_may_start(&supervisor.introspect)) return;
-  {
-    char *words =
-        psprintf("exec %s --run-dir %s", option_introspect_command, quote_shell(option_run_folder()));
-    char *argv[] = {"/bin/sh", "-c", words, NULL};
-
-    process_start(&supervisor.introspect, argv);
-  }
-}
-
 /* First socket folder and the port of this server: where its own daemons connect. */
 static char *own_conninfo(void) {
   char *folders = pstrdup(GetConfigOption("unix_socket_directories", false, false));
@@ -90,6 +78,25 @@ static char *own_conninfo(void) {
   appendStringInfo(&conninfo, "port=%d user=%s dbname=%s", PostPortNumber,
                    GetUserNameFromId(GetUserId(), false), get_database_name(MyDatabaseId));
   return conninfo.data;
+}
+
+/* With the program and the connection it replays machines with. */
+static void start_introspect(void *argument) {
+  char *replays = option_vm_path[0] == '\0'
+                      ? ""
+                      : psprintf(" --vm-program %s --conninfo %s", quote_shell(option_vm_path),
+                                 quote_shell(own_conninfo()));
+  char *words = psprintf("exec %s --run-dir %s%s", option_introspect_command,
+                         quote_shell(option_run_folder()), replays);
+  char *argv[] = {"/bin/sh", "-c", words, NULL};
+
+  process_start(&supervisor.introspect, argv);
+}
+
+static void watch_introspect(void) {
+  if (option_introspect_command[0] == '\0') return;
+  if (process_look(&supervisor.introspect) || !process_may_start(&supervisor.introspect)) return;
+  worker_transaction("starting introspect", start_introspect, NULL);
 }
 
 static struct process *machine_process(const char *machine) {

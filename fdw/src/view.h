@@ -20,7 +20,7 @@ struct view {
   bool transaction;   /* held until the transaction ends */
   bool seen;          /* a row of it was returned */
   int users;
-  char machine[64];
+  char machine[128]; /* with the instant, if it is not now */
 };
 
 /* Serial of the outermost statement, for scans that begin now. */

@@ -11,7 +11,7 @@ const socketCheckMs = 5000;
 const usageStatus = 2;
 
 async function serve(options: Options): Promise<void> {
-  const machines = new Machines(options.runDirectory);
+  const machines = new Machines(options.runDirectory, options.program, options.mostPast);
   const stop = await listen({ path: options.socket, mode: options.mode, allowed: options.allowed }, machines, log);
   machines.startTicking(drainMs.idle, drainMs.busy);
   log(`listening on ${options.socket}`);

@@ -15,6 +15,9 @@ const table: Record<string, Option> = {
     doc: 'user id that may connect besides root and the own one; may be repeated',
     many: true,
   },
+  'vm-program': { argument: 'PATH', doc: 'linuxsql-vm, to replay machines to past instants (with --conninfo)' },
+  conninfo: { argument: 'STRING', doc: 'how it connects to the database of the machines' },
+  'past-machines': { argument: 'N', doc: 'past instants kept at a time, 1 to 64 (default 3)' },
 };
 
 export interface Options {
@@ -22,6 +25,9 @@ export interface Options {
   socket: string;
   mode: number;
   allowed: number[];
+  /** undefined: no replays. */
+  program: { path: string; conninfo: string } | undefined;
+  mostPast: number;
 }
 
 export class UsageError extends Error {}
@@ -55,6 +61,13 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     if (!/^\d{1,10}$/.test(text)) throw new UsageError(`--allow-uid ${text} is no user id`);
     return Number(text);
   });
+  const [path, conninfo] = [given.get('vm-program')?.[0], given.get('conninfo')?.[0]];
+  if ((path === undefined) !== (conninfo === undefined))
+    throw new UsageError('--vm-program and --conninfo belong together');
+  const program = path === undefined || conninfo === undefined ? undefined : { path, conninfo };
+  const mostPast = Number(given.get('past-machines')?.[0] ?? '3');
+  if (!Number.isInteger(mostPast) || mostPast < 1 || mostPast > 64)
+    throw new UsageError('--past-machines has to be 1 to 64');
   const socket = given.get('socket')?.[0] ?? `${runDirectory}/introspect.sock`;
-  return { runDirectory, socket, mode: parseInt(mode, 8), allowed };
+  return { runDirectory, socket, mode: parseInt(mode, 8), allowed, program, mostPast };
 }

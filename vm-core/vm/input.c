@@ -137,7 +137,7 @@ void input_replace(struct input *input, const uint8_t *bytes, size_t size) {
 }
 
 void input_put_frame(struct input *input, const void *frame, size_t size) {
-  if (input->replay) return;
+  if (input->replaying) return;
   if (!packet_queue_put(&input->packets, frame, size))
     telemetry_count(input->machine->telemetry, COUNTER_NET_DROPPED_FRAMES, 1);
 }
@@ -186,12 +186,15 @@ static bool missed(const struct input *input) {
 
 static void replay(struct input *input) {
   if (!input->begun) read_next(input);
+  bool taken = due(input);
   while (due(input)) {
     const struct input_record *record = &input->next;
     if (strcmp(record->kind, "console") == 0) to_device(input, record->payload, record->size);
     if (strcmp(record->kind, "frame") == 0) frame_to_device(input, record->payload, record->size);
     read_next(input);
   }
+  /* The run under way does not know yet where it has to stop for the next one. */
+  if (taken) hart_request_attention(&input->machine->hart);
   if (missed(input)) input->diverged = true;
 }
 

@@ -38,7 +38,7 @@ export function processesIn(folder: string): number[] {
   });
 }
 
-/** Daemons of a run folder: introspect and machines name it, or a socket in it, on their command line. */
+/** Daemons of a run folder: introspect and machines name it, or a socket in it, on their command line. A replay is no machine. */
 export function daemonsOf(run: string): { pid: number; kind: 'introspect' | 'machine' }[] {
   const found: { pid: number; kind: 'introspect' | 'machine' }[] = [];
   for (const name of readdirSync('/proc')) {
@@ -47,7 +47,8 @@ export function daemonsOf(run: string): { pid: number; kind: 'introspect' | 'mac
     const words = commandLine(pid);
     if (!words.some((word) => word === run || word.startsWith(`${run}/`))) continue;
     if (words.some((word) => word.endsWith('introspect/src/main.js'))) found.push({ pid, kind: 'introspect' });
-    else if (words[0]?.endsWith('linuxsql-vm') === true) found.push({ pid, kind: 'machine' });
+    else if (words[0]?.endsWith('linuxsql-vm') === true && !words.includes('--replay-boot'))
+      found.push({ pid, kind: 'machine' });
   }
   return found;
 }

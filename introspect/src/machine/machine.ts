@@ -43,6 +43,7 @@ export interface MachineStatus {
   timeNs: bigint;
   ramBytes: bigint;
   hz: bigint;
+  generation: bigint;
 }
 
 /** What hangs on one life of the daemon. */
@@ -99,7 +100,7 @@ export function idleNs(hart: HartState): number {
 }
 
 export class Machine {
-  readonly name: string;
+  #name: string;
   readonly #path: string;
   readonly #linger = new LingeringView((view) => this.#releaseView(view));
   #link: Promise<Link> | undefined;
@@ -107,8 +108,56 @@ export class Machine {
   #live: Link | undefined;
 
   constructor(name: string, path: string) {
-    this.name = name;
+    this.#name = name;
     this.#path = path;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** A replayed machine that went on stands at another instant, and is called so. */
+  rename(name: string): void {
+    this.#name = name;
+    this.#live?.rowCounts.clear();
+  }
+
+  /** Whether a view of it is open. */
+  get inUse(): boolean {
+    return (this.#live?.views.size ?? 0) > 0;
+  }
+
+  /** Whether its daemon takes connections. */
+  async answers(): Promise<boolean> {
+    try {
+      await this.link();
+      return true;
+    } catch (error) {
+      if (error instanceof IntrospectError) return false;
+      throw error;
+    }
+  }
+
+  async step(condition: string, mostInsns: bigint, timeoutMs: number): Promise<{ met: boolean; instret: bigint }> {
+    const fields = await this.#ask(frameType.vmStep, new FrameWriter().text(condition).u64(mostInsns), timeoutMs);
+    fields.text();
+    return { met: fields.u8() !== 0, instret: fields.u64() };
+  }
+
+  /** Returns once every input the guest was given so far is in the database's log. */
+  async logSync(timeoutMs: number): Promise<void> {
+    await this.#ask(frameType.vmLogSync, new FrameWriter(), timeoutMs);
+  }
+
+  /** The hash of its whole state, and the instant. */
+  async hash(timeoutMs: number): Promise<{ instret: bigint; timeNs: bigint; hash: string }> {
+    const fields = await this.#ask(frameType.vmHash, new FrameWriter(), timeoutMs);
+    return { instret: fields.u64(), timeNs: fields.u64(), hash: fields.text() };
+  }
+
+  async #ask(type: number, payload: FrameWriter, timeoutMs: number): Promise<PayloadReader> {
+    const link = await this.link();
+    return (await link.channel.request(type, payload, timeoutMs)).fields;
   }
 
   /** The live connection; throws machineUnreachable. */
@@ -218,7 +267,8 @@ export class Machine {
     fields.u32();
     const [instret, pc, timeNs] = [fields.u64(), fields.u64(), fields.u64()];
     fields.u64();
-    return { state, instret, pc, timeNs, ramBytes: fields.u64(), hz: fields.u64() };
+    const [ramBytes, hz, generation] = [fields.u64(), fields.u64(), fields.u64()];
+    return { state, instret, pc, timeNs, ramBytes, hz, generation };
   }
 
   /** Called on a timer: drains the rings of a machine that runs. True when there was something to drain; never throws. */

@@ -2,7 +2,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { introspectError } from '../errors.js';
+import { parseInstant } from './instant.js';
 import { Machine } from './machine.js';
+import { PastMachines, type ReplayResult } from './past-machines.js';
+import type { Program } from './past-daemon.js';
 
 const suffix = '.sock';
 const machineName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/;
@@ -13,8 +16,12 @@ export class Machines {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(runDirectory: string) {
+  readonly #past: PastMachines;
+
+  /** program, mostPast: for replays; without a program there is only the present. */
+  constructor(runDirectory: string, program?: Program, mostPast = 0) {
     this.#folder = join(runDirectory, 'vm');
+    this.#past = new PastMachines(runDirectory, program, mostPast);
   }
 
   /** Names with a socket now, sorted. */
@@ -38,6 +45,21 @@ export class Machines {
       throw introspectError('machineUnknown', `machine "${name}" is not running`, 'start it with vm_start()');
     }
     return this.#add(name);
+  }
+
+  /** The machine of this name, or replayed to the instant if the name is one of an instant. */
+  async find(name: string): Promise<Machine> {
+    const instant = parseInstant(name);
+    return instant ? this.#past.find(this.get(instant.machine), instant) : this.get(name);
+  }
+
+  /** As find(), of what is there already. Throws machineUnknown. */
+  peek(name: string): Machine {
+    return this.#past.peek(name) ?? this.get(name);
+  }
+
+  replay(name: string): Promise<ReplayResult> {
+    return this.#past.replay(this.get(name));
   }
 
   #path(name: string): string {
@@ -78,6 +100,7 @@ export class Machines {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#past.close();
     for (const machine of this.#known.values()) await machine.close();
     this.#known.clear();
   }

@@ -21,7 +21,7 @@ export async function openScan(
   const columnNamed = (name: string) => relation.columns.findIndex((column) => column.name === name);
   const read = new Set([...open.columns, ...columnsOf(qual), ...(sort ? [sort.column] : [])]);
   const reads = (column: string) => read.has(columnNamed(column));
-  const machine = held?.machine ?? (relation.source === 'service' ? undefined : machines.get(open.machine));
+  const machine = held?.machine ?? (relation.source === 'service' ? undefined : await machines.find(open.machine));
   const hold = held ? { ...held, owned: false } : await ownView(machine, needsView(relation.name, reads));
   const whole = qual.kind === 'true' && open.limit < 0;
   const budget = new Budget(budgetOf(relation.name));

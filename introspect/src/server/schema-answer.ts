@@ -33,7 +33,7 @@ function writeRelation(out: FrameWriter, relation: CatalogueRelation, rows: numb
 /** What is known without stopping the machine: what earlier scans gave, and ring lengths. A machine that is away gets the catalogue's figures. */
 async function liveEstimates(machine: string, machines: Machines): Promise<Partial<Record<RelationName, number>>> {
   try {
-    const { mapping, rowCounts } = await machines.get(machine).link();
+    const { mapping, rowCounts } = await machines.peek(machine).link();
     const held = (ring: 'pageFaults' | 'traps' | 'console') => {
       const { oldest, committed } = mapping.telemetry.ring(ring).extent();
       return Math.max(1, committed - oldest);

@@ -29,6 +29,8 @@ const lingerMs = 1000;
 export interface HeldView {
   machine: Machine;
   view: MachineView;
+  /** What the client called the machine. */
+  name: string;
 }
 
 /** A request under way: before its scan exists, task is undefined. */
@@ -114,6 +116,7 @@ export class Session {
       case frameType.schema:
       case frameType.viewOpen:
       case frameType.resolve:
+      case frameType.replay:
         this.#begin(frame, fields);
         return;
       default:
@@ -163,7 +166,7 @@ export class Session {
       const condition = fields.text();
       fields.end();
       return async () => {
-        const { metNow, condition: hartWords } = await resolveCondition(this.#machines.get(machine), condition);
+        const { metNow, condition: hartWords } = await resolveCondition(await this.#machines.find(machine), condition);
         this.#answer(
           request,
           pending,
@@ -175,6 +178,7 @@ export class Session {
       };
     }
     fields.end();
+    if (type === frameType.replay) return () => this.#replay(machine, request, pending);
     if (type === frameType.schema) {
       return async () => this.#answer(request, pending, await schemaAnswer(machine, this.#machines, request));
     }
@@ -182,13 +186,13 @@ export class Session {
   }
 
   async #openView(name: string, request: bigint, pending: Pending): Promise<void> {
-    const machine = this.#machines.get(name);
+    const machine = await this.#machines.find(name);
     const known = [...this.#views.values()].some((held) => held.machine === machine);
     if (known) throw introspectError('tooMany', `this connection holds a view of machine "${name}" already`);
     const view = await machine.openView();
     if (this.#ended || pending.ended) return machine.closeView(view);
     const id = ++this.#lastView;
-    this.#views.set(id, { machine, view });
+    this.#views.set(id, { machine, view, name });
     this.#answer(
       request,
       pending,
@@ -196,10 +200,16 @@ export class Session {
     );
   }
 
+  async #replay(name: string, request: bigint, pending: Pending): Promise<void> {
+    const { boot, instret, timeNs, seconds, hash, replayedHash } = await this.#machines.replay(name);
+    const answer = new FrameWriter().u64(boot).u64(instret).u64(timeNs).f64(seconds).text(hash).text(replayedHash);
+    this.#answer(request, pending, answer.frame(frameType.replayed, request));
+  }
+
   #heldView(id: bigint, machine: string): HeldView | undefined {
     if (id === 0n) return undefined;
     const held = this.#views.get(id);
-    if (!held || held.machine.name !== machine) throw introspectError('viewUnknown', 'there is no such view');
+    if (!held || held.name !== machine) throw introspectError('viewUnknown', 'there is no such view');
     return held;
   }
 

@@ -1,0 +1,109 @@
+/** A linuxsql-vm that replays a boot of a machine (--replay-boot). It ends by itself when its connection here ends. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { introspectError } from '../errors.js';
+import { Machine } from './machine.js';
+
+export interface Program {
+  /** linuxsql-vm. */
+  path: string;
+  /** How it connects to PostgreSQL. */
+  conninfo: string;
+}
+
+const startMs = 30_000;
+const pollMs = 5;
+/** Two billion instructions take seconds; this is for a past that is far. */
+export const replayMs = 600_000;
+const keptOutput = 2000;
+const farthest = 2n ** 63n - 1n;
+
+export class PastDaemon {
+  readonly boot: bigint;
+  readonly machine: Machine;
+  readonly #child: ChildProcess;
+  readonly #socket: string;
+  #said = '';
+  #ended = false;
+
+  private constructor(name: string, boot: bigint, socket: string, child: ChildProcess) {
+    this.boot = boot;
+    this.machine = new Machine(name, socket);
+    this.#child = child;
+    this.#socket = socket;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#said = (this.#said + text).slice(-keptOutput);
+    });
+    child.on('error', (error) => this.#end(String(error)));
+    child.on('exit', () => this.#end(''));
+  }
+
+  /** Starts it and brings it to the first instruction of the boot. `machine`: whose boot; `name`: of the result. */
+  static async start(
+    program: Program,
+    machine: string,
+    name: string,
+    boot: bigint,
+    socket: string,
+  ): Promise<PastDaemon> {
+    const options = ['--replay-boot', String(boot), '--paused', '--poweroff', 'hold', '--view-pool', '16M'];
+    const args = ['--db', program.conninfo, '--machine', machine, ...options, '--control', socket];
+    const child = spawn(program.path, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const daemon = new PastDaemon(name, boot, socket, child);
+    try {
+      await daemon.#greet();
+      await daemon.#step(`boot:${boot}`, () => true);
+      return daemon;
+    } catch (error) {
+      daemon.kill();
+      throw error;
+    }
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** On to where so many instructions are retired; with a time, to that moment of the idling there. */
+  async goTo(instret: bigint, timeNs?: bigint): Promise<void> {
+    const condition = timeNs === undefined ? `instret:${instret}` : `instret:${instret}@${timeNs}`;
+    await this.#step(condition, (reached) => reached === instret);
+  }
+
+  kill(): void {
+    if (!this.#ended) this.#child.kill('SIGKILL');
+    void this.machine.close();
+    rmSync(this.#socket, { force: true });
+    rmSync(`${this.#socket}.lock`, { force: true });
+  }
+
+  async #greet(): Promise<void> {
+    const deadline = performance.now() + startMs;
+    while (performance.now() < deadline && !this.#ended) {
+      if (existsSync(this.#socket) && (await this.machine.answers())) return;
+      await sleep(pollMs);
+    }
+    this.#fail('it did not start');
+  }
+
+  async #step(condition: string, right: (instret: bigint) => boolean): Promise<void> {
+    try {
+      const { met, instret } = await this.machine.step(condition, farthest, replayMs);
+      if (met && right(instret)) return;
+    } catch (error) {
+      if (!this.#ended) throw error;
+    }
+    this.#fail('the replay has left the logged run, or ended before');
+  }
+
+  #fail(reason: string): never {
+    const said = this.#said.trim().split('\n').at(-1) ?? '';
+    throw introspectError('pastUnknown', `the past of the machine cannot be shown: ${reason}`, '', said);
+  }
+
+  #end(why: string): void {
+    this.#said += why;
+    this.#ended = true;
+  }
+}
