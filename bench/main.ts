@@ -6,6 +6,7 @@ import { bootBenchmark } from './boot.js';
 import { cpuBenchmark, systemBenchmark } from './compute.js';
 import { fdwBenchmark } from './fdw.js';
 import { mipsBenchmark } from './mips.js';
+import { pastBenchmark } from './past.js';
 import { postgresBenchmark } from './postgres.js';
 import { profileBenchmark } from './profile.js';
 import { publish } from './publish.js';
@@ -24,6 +25,7 @@ const benchmarks: Record<string, Benchmark> = {
   storage: storageBenchmark,
   state: stateBenchmark,
   fdw: fdwBenchmark,
+  past: pastBenchmark,
   [profileSection]: profileBenchmark,
 };
 

@@ -33,6 +33,7 @@ const titles: Record<string, string> = {
   storage: 'Disk',
   state: 'Checkpoints',
   fdw: 'Foreign tables',
+  past: 'Time travel',
   [profileSection]: "Where the hart's thread spends its time",
 };
 

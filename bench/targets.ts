@@ -80,5 +80,7 @@ export function targets(sections: Sections): Target[] {
     ...atMost('fork of a machine', 20, 'ms', firstMedian(sections, 'state', 'fork')),
     ...atLeast('scan of page_faults', 2, 'million rows/s', firstMedian(sections, 'fdw', 'scan')),
     ...atMost('one-row lookup', 150, 'µs', firstMedian(sections, 'fdw', 'lookup')),
+    ...atMost('a look 2 billion instructions back', 5, 's', firstMedian(sections, 'past', 'past')),
+    ...atMost('the same again', 50, 'ms', firstMedian(sections, 'past', 'past-again')),
   ];
 }

@@ -51,6 +51,13 @@ uint64_t input_log_appended(struct input_log *log) {
   return count;
 }
 
+bool input_log_is_held(struct input_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  bool held = log->held;
+  pthread_mutex_unlock(&log->mutex);
+  return held;
+}
+
 uint64_t input_log_committed(struct input_log *log) {
   pthread_mutex_lock(&log->mutex);
   uint64_t count = log->committed;
@@ -95,6 +102,7 @@ static void forget_held(struct input_log *log) {
   while (record) {
     struct input_record *next = record->next;
     log->bytes -= sizeof *record + record->size;
+    log->appended--;
     free(record);
     record = next;
   }

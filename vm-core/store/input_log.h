@@ -50,6 +50,7 @@ void input_log_release(struct input_log *log, bool keep);
 /* How many records were appended so far, and how many of them are committed. Any thread. */
 uint64_t input_log_appended(struct input_log *log);
 uint64_t input_log_committed(struct input_log *log);
+bool input_log_is_held(struct input_log *log);
 
 /* I/O thread: whether there are records that no commit has taken along. */
 bool input_log_waiting(struct input_log *log);

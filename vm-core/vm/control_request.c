@@ -269,8 +269,14 @@ static void on_view_close(struct control *control, struct client *client, struct
 }
 
 static void on_log_sync(struct control *control, struct client *client, struct request *request) {
+  struct db *db = control->machine->db;
+  if (db && db_log_is_held(db)) {
+    answer_error(client, request->id, "55006", "an open transaction holds the machine's input log back",
+                 "Look at the past when it has ended.");
+    return;
+  }
   struct pending *pending = wait_for(client, request, PENDING_LOG);
-  if (pending) pending->serial = control->machine->db ? db_inputs(control->machine->db) : 0;
+  if (pending) pending->serial = db ? db_inputs(db) : 0;
 }
 
 static void on_cancel(struct control *control, struct client *client, struct request *request) {

@@ -235,6 +235,7 @@ bool db_load_all(struct db *db) { return state_load_all(db->state); }
 void db_stop_loading(struct db *db) { state_stop_loading(db->state); }
 bool db_save(struct db *db, struct state_save *save) { return state_save(db->state, save); }
 
+bool db_log_is_held(struct db *db) { return input_log_is_held(&db->session->log); }
 void db_log_hold(struct db *db) { input_log_hold(&db->session->log); }
 
 void db_log_release(struct db *db, bool keep) {

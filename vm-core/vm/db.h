@@ -100,6 +100,7 @@ bool db_save(struct db *db, struct state_save *save);
 /* From now on inputs are logged for the time being: they are not written until kept, or forgotten. Hart
  * thread. */
 void db_log_hold(struct db *db);
+bool db_log_is_held(struct db *db); /* any thread */
 void db_log_release(struct db *db, bool keep);
 
 /* Flush and commit what is outstanding (bounded in time), record why the machine ended (`ended`, one line)

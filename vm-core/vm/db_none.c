@@ -39,5 +39,6 @@ bool db_loading(const struct db *db) { return (void)db, false; }
 bool db_load_all(struct db *db) { return (void)db, true; }
 void db_stop_loading(struct db *db) { (void)db; }
 bool db_save(struct db *db, struct state_save *save) { return (void)db, (void)save, false; }
+bool db_log_is_held(struct db *db) { return (void)db, false; }
 void db_log_hold(struct db *db) { (void)db; }
 void db_log_release(struct db *db, bool keep) { (void)db, (void)keep; }

@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = '3e92b40dfb14b539';
+export const schemaHash = '94b1de99d1cd5622';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;
@@ -113,6 +113,8 @@ export const frameType = {
   vmForward: 90,
   /** c→s, answered by done */
   vmForwardRemove: 91,
+  /** c→s: answered by done once every input taken so far is committed */
+  vmLogSync: 100,
 } as const;
 
 /** Node tags of a qual tree, prefix order. */
