@@ -29,7 +29,8 @@ enum pending_kind {
 struct pending {
   enum pending_kind kind;
   uint64_t request;
-  uint64_t serial; /* steps finished when it was begun; a forward's id with the helper; inputs to be committed */
+  uint64_t
+      serial; /* steps finished when it was begun; a forward's id with the helper; inputs to be committed */
   uint64_t max_insns;
   struct step step;
   unsigned work;  /* enum work_kind */

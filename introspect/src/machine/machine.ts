@@ -138,6 +138,14 @@ export class Machine {
     }
   }
 
+  async pause(): Promise<void> {
+    await this.#ask(frameType.vmPause, new FrameWriter(), viewMs);
+  }
+
+  async resume(): Promise<void> {
+    await this.#ask(frameType.vmRun, new FrameWriter(), viewMs);
+  }
+
   async step(condition: string, mostInsns: bigint, timeoutMs: number): Promise<{ met: boolean; instret: bigint }> {
     const fields = await this.#ask(frameType.vmStep, new FrameWriter().text(condition).u64(mostInsns), timeoutMs);
     fields.text();

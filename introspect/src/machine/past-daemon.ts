@@ -71,6 +71,15 @@ export class PastDaemon {
     await this.#step(condition, (reached) => reached === instret);
   }
 
+  /**
+   * Between two instructions a trap may be taken or not yet, which instret and time do not tell. goTo() stops before it;
+   * this takes it, if that leads to pc. False, and nothing has happened that counts, when it does not.
+   */
+  async takeTrap(pc: bigint, instret: bigint): Promise<boolean> {
+    const stop = await this.machine.step(`pc:0x${pc.toString(16)}`, 1n, replayMs);
+    return stop.met && stop.instret === instret;
+  }
+
   kill(): void {
     if (!this.#ended) this.#child.kill('SIGKILL');
     void this.machine.close();
