@@ -72,7 +72,8 @@ struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, cod
                                      void *opaque) {
   struct code_segment *segment = &cache->segments[cache->current];
   if (bytes > cache->segment_size) return NULL;
-  if (cache->segment_size - segment->used >= bytes) return segment;
+  bool full = cache->sparing ? segment->used > 0 : cache->segment_size - segment->used < bytes;
+  if (!full) return segment;
   cache->current = (cache->current + 1) % CODE_SEGMENTS;
   segment = &cache->segments[cache->current];
   for (struct code_region *region = segment->regions; region; region = region->next)

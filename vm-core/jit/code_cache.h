@@ -31,6 +31,7 @@ struct code_cache {
   int64_t to_exec;           /* executable address - writable address */
   struct code_segment segments[CODE_SEGMENTS];
   unsigned current;
+  bool sparing; /* a segment for every region, for tests: each compile evicts */
 };
 
 /* false: no memory. `fixed` bytes at the start are the caller's and stay. */

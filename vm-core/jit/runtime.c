@@ -119,6 +119,7 @@ struct jit *jit_create(struct block_store *store, const char **error) {
     jit_destroy(jit);
     return NULL;
   }
+  jit->cache.sparing = getenv("LINUXSQL_JIT_EVICT") != NULL;
   const char *dump = getenv("LINUXSQL_JIT_DUMP");
   if (dump) jit->dump = fopen(dump, "we");
   for (unsigned i = 0; i < PAGE_SLOTS; i++) jit->no_native[i] = (void *)jit->stubs.miss;
