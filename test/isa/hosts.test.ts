@@ -93,7 +93,7 @@ for (const host of hosts) {
       async () => {
         await withFolder(async (folder) => {
           const elves = [await buildChaos(rows, 31, folder)];
-          for (const name of ['storm', 'offsets', 'faults']) {
+          for (const name of ['storm', 'offsets', 'faults', 'coherence']) {
             elves.push(`${folder}/${name}.elf`);
             const source = `${repositoryRoot}test/lockstep/bare/${name}.S`;
             await linkBare(source, `${repositoryRoot}test/isa/bare/layout.ld`, `${folder}/${name}.elf`);

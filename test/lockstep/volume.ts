@@ -183,7 +183,7 @@ async function generated(folder: string, wanted: number, firstSeed: number): Pro
 
 async function storms(folder: string): Promise<Covered> {
   let covered: Covered = { insns: 0, runs: 0 };
-  for (const name of ['storm', 'offsets', 'faults']) {
+  for (const name of ['storm', 'offsets', 'faults', 'coherence']) {
     const elf = join(folder, `${name}.elf`);
     const source = `${repositoryRoot}test/lockstep/bare/${name}.S`;
     await linkBare(source, `${repositoryRoot}test/isa/bare/layout.ld`, elf);
