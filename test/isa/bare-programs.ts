@@ -1,6 +1,6 @@
 /** The privileged programs of bare/. */
 import { readdirSync } from 'node:fs';
-import { linkBare, runHart, withFolder, type HostName } from './harness.js';
+import { engineOfTests, linkBare, runHart, withFolder, type HostName } from './harness.js';
 import { repositoryRoot } from './insn-table.js';
 
 const folder = `${repositoryRoot}test/isa/bare`;
@@ -11,11 +11,11 @@ export const bareProgramNames = (): string[] =>
     .map((name) => name.slice(0, -2));
 
 /** "NAME: exit 0", or how it ended and what the daemon said: the number of the failed expectation. */
-export function runBareProgram(name: string, host?: HostName): Promise<string> {
+export function runBareProgram(name: string, host?: HostName, engine: string = engineOfTests()): Promise<string> {
   return withFolder(async (work) => {
     const elf = `${work}/${name}.elf`;
     await linkBare(`${folder}/${name}.S`, `${folder}/layout.ld`, elf);
-    const result = await runHart(elf, host);
+    const result = await runHart(elf, host, [], engine);
     return `${name}: ${result.status} ${result.stderr}`.trim();
   });
 }

@@ -103,12 +103,14 @@ export async function build(program: Program, folder: string, ticking = false): 
 
 export const runPeer = (elves: Elves): Promise<RunResult> => run([...qemuCommand, elves.linux]);
 
+export const engineOfTests = (): string => process.env['LINUXSQL_ISA_ENGINE'] ?? 'interp';
+
 export function runHart(
   elf: string,
   host: HostName = hostOfTests(),
   options: readonly string[] = [],
+  engine: string = engineOfTests(),
 ): Promise<RunResult> {
-  const engine = process.env['LINUXSQL_ISA_ENGINE'] ?? 'interp';
   return run([...hartCommand(host), '--bare', elf, '--engine', engine, ...options]);
 }
 
@@ -123,11 +125,15 @@ function trapText(result: RunResult): string {
 /** Runs the program on both sides; undefined when every word agrees, else the first difference in words. */
 export async function compareWithPeer(
   program: Program,
-  { host = hostOfTests(), ticking = false }: { host?: HostName; ticking?: boolean } = {},
+  {
+    host = hostOfTests(),
+    ticking = false,
+    engine = engineOfTests(),
+  }: { host?: HostName; ticking?: boolean; engine?: string } = {},
 ): Promise<string | undefined> {
   return withFolder(async (folder) => {
     const elves = await build(program, folder, ticking);
-    const [hart, peer] = await Promise.all([runHart(elves.bare, host), runPeer(elves)]);
+    const [hart, peer] = await Promise.all([runHart(elves.bare, host, [], engine), runPeer(elves)]);
     return judge(program, hart, { name: 'qemu', result: peer });
   });
 }

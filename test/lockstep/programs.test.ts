@@ -20,7 +20,7 @@ async function underEveryEngine(elf: string): Promise<Outcome> {
   return expected;
 }
 
-for (const name of ['storm', 'offsets', 'faults'])
+for (const name of ['storm', 'offsets', 'faults', 'coherence'])
   test(`${name} passes and leaves one state under every engine`, { timeout: 120_000 }, async () => {
     const elf = await buildBare(name, tempDir());
     expect((await underEveryEngine(elf)).code).toBe(0);

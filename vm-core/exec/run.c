@@ -46,11 +46,6 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
     return NULL;
   }
   bool jit = kind == ENGINE_JIT || (kind == ENGINE_LOCKSTEP && lockstep_uses_jit());
-  if (jit && !HOST_HAS_JIT) {
-    *error = "the JIT is not ready on riscv64 hosts: use --engine interp";
-    engine_destroy(engine);
-    return NULL;
-  }
   if ((jit && !(engine->jit = jit_create(&engine->blocks, error))) ||
       (kind == ENGINE_LOCKSTEP && !(engine->lockstep = lockstep_create(&engine->blocks, error)))) {
     engine_destroy(engine);

@@ -13,16 +13,6 @@
 
 enum engine_kind { ENGINE_INTERP, ENGINE_JIT, ENGINE_LOCKSTEP };
 
-/* On riscv64 hosts translated code does not agree with the interpreter yet, so it is neither the default nor
- * to be had there. */
-#ifdef __riscv
-enum { HOST_HAS_JIT = false };
-#define DEFAULT_ENGINE "interp"
-#else
-enum { HOST_HAS_JIT = true };
-#define DEFAULT_ENGINE "jit"
-#endif
-
 /* Input epochs: every this many instructions (instret a multiple of it) the owner takes in outside input. */
 enum { EPOCH_INSNS = 1 << 18 };
 

@@ -97,6 +97,7 @@ struct hart {
   uint8_t frm;               /* fcsr.frm */
   uint32_t fflags;           /* fcsr.fflags, low 5 bits */
   bool fp_dirty, fp_fast;    /* of the JIT, derived: FS is Dirty; and frm is RNE, and NX is set */
+  uint8_t fp_armed;          /* of the JIT: enum float_armed; zero outside machine code */
   uint32_t pending;          /* see above */
   uint64_t f[32];            /* singles are NaN-boxed */
   uint64_t pc;               /* valid between blocks */

@@ -12,39 +12,57 @@ bool code_cache_init(struct code_cache *cache, size_t size, size_t fixed) {
   bool sized = ftruncate(fd, (off_t)size) == 0;
   uint8_t *write = sized ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
   uint8_t *exec = sized ? mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
-  close(fd);
   if (write == MAP_FAILED || exec == MAP_FAILED) {
+    close(fd);
     if (write != MAP_FAILED) munmap(write, size);
     if (exec != MAP_FAILED) munmap(exec, size);
     return false;
   }
+  cache->fd = fd;
   cache->base = write;
   cache->size = size;
-  cache->fixed = fixed;
   cache->to_exec = exec - write;
-  cache->segment_size = (size - fixed) / CODE_SEGMENTS & ~(size_t)63;
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  fixed = (fixed + page - 1) & -page;
+  cache->segment_size = size > fixed ? (size - fixed) / CODE_SEGMENTS & -page : 0;
   for (unsigned i = 0; i < CODE_SEGMENTS; i++)
     cache->segments[i].start = write + fixed + i * cache->segment_size;
   return true;
 }
 
-static void free_regions(struct code_segment *segment) {
+/* Emulators that run programs of other hosts (qemu-user) follow writes to code by virtual address, so they do
+ * not see the writable mapping change what they know of the executable one; a new mapping makes them forget.
+ * Processors need no more than the flush of the instruction cache that ends every compile. */
+static bool forget_old_code(const struct code_cache *cache, const struct code_segment *segment) {
+#ifdef __x86_64__
+  (void)cache, (void)segment;
+  return true;
+#else
+  off_t offset = segment->start - cache->base;
+  return mmap(segment->start + cache->to_exec, cache->segment_size, PROT_READ | PROT_EXEC,
+              MAP_SHARED | MAP_FIXED, cache->fd, offset) != MAP_FAILED;
+#endif
+}
+
+static void free_regions(const struct code_cache *cache, struct code_segment *segment) {
+  if (!segment->used) return;
   for (struct code_region *region = segment->regions, *next; region; region = next) {
     next = region->next;
     free(region->sides);
     free(region);
   }
   segment->regions = NULL;
-  segment->used = 0;
+  segment->used = forget_old_code(cache, segment) ? 0 : cache->segment_size;
 }
 
 void code_cache_clear(struct code_cache *cache) {
-  for (unsigned i = 0; i < CODE_SEGMENTS; i++) free_regions(&cache->segments[i]);
+  for (unsigned i = 0; i < CODE_SEGMENTS; i++) free_regions(cache, &cache->segments[i]);
 }
 
 void code_cache_destroy(struct code_cache *cache) {
   if (!cache->base) return;
   code_cache_clear(cache);
+  close(cache->fd);
   munmap(cache->base, cache->size);
   munmap(cache->base + cache->to_exec, cache->size);
   memset(cache, 0, sizeof *cache);
@@ -54,13 +72,14 @@ struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, cod
                                      void *opaque) {
   struct code_segment *segment = &cache->segments[cache->current];
   if (bytes > cache->segment_size) return NULL;
-  if (cache->segment_size - segment->used >= bytes) return segment;
+  bool full = cache->sparing ? segment->used > 0 : cache->segment_size - segment->used < bytes;
+  if (!full) return segment;
   cache->current = (cache->current + 1) % CODE_SEGMENTS;
   segment = &cache->segments[cache->current];
   for (struct code_region *region = segment->regions; region; region = region->next)
     evict(opaque, region, segment);
-  free_regions(segment);
-  return segment;
+  free_regions(cache, segment);
+  return segment->used ? NULL : segment;
 }
 
 bool code_in_segment(const struct code_cache *cache, const struct code_segment *segment, const void *native) {

@@ -26,10 +26,12 @@ struct code_segment {
 
 struct code_cache {
   uint8_t *base; /* writable */
-  size_t size, segment_size, fixed;
-  int64_t to_exec; /* executable address - writable address */
+  int fd;
+  size_t size, segment_size; /* a segment is whole host pages */
+  int64_t to_exec;           /* executable address - writable address */
   struct code_segment segments[CODE_SEGMENTS];
   unsigned current;
+  bool sparing; /* a segment for every region, for tests: each compile evicts */
 };
 
 /* false: no memory. `fixed` bytes at the start are the caller's and stay. */
@@ -38,7 +40,7 @@ void code_cache_destroy(struct code_cache *cache);
 
 /* Room for at least `bytes` in the current segment. When that is full the next
  * one is made empty by `evict(opaque, region, segment)` for each of its
- * regions. NULL: more than a segment. */
+ * regions. NULL: more than a segment, or no memory. */
 typedef void code_evict(void *opaque, const struct code_region *region, const struct code_segment *segment);
 struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, code_evict *evict, void *opaque);
 

@@ -13,15 +13,22 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
     return;
   }
   if (lower_integer(e, at) || lower_memory(e, at)) return;
+  if (e->jit->host_flags && lower_sse(e, at)) return;
   e->cached = -1;
   if (last && lower_jump(e, at)) return;
   if (last && e->node->ends) {
     exit_with_op(e, side_op(e, at));
     return;
   }
-  if (lower_system(e, at)) return;
-  if (lower_multiply(e, at) || lower_bits(e, at) || lower_float(e, at) || lower_atomic(e, at)) return;
+  if (lower_system(e, at)) {
+    e->float_known = FLOAT_UNKNOWN;
+    return;
+  }
+  if (lower_multiply(e, at) || lower_bits(e, at) || lower_atomic(e, at)) return;
+  if (!e->jit->host_flags && lower_float(e, at)) return;
   call_op(e, side_op(e, at));
+  e->float_known = FLOAT_UNKNOWN;
+  e->boxed = 0;
 }
 
 /* With labels: slow code, which begins where instruction `from` is prepared. */
@@ -29,6 +36,7 @@ static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **la
                        struct register_state *states) {
   const struct region_node *node = e->node;
   e->done = 0;
+  float_begin_node(e);
   for (e->index = from; e->index < node->count; e->index++) {
     bool done = e->index && e->index == e->done;
     if (!done && (!labels || e->index > from)) registers_prepare(e, e->index);

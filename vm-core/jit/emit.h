@@ -59,6 +59,7 @@ struct jit {
   struct code_cache cache;
   struct jit_stubs stubs;
   struct jit_counters counters;
+  bool host_flags;             /* the guest's fflags are kept in the host's */
   FILE *dump;                  /* NULL: off */
   unsigned sites[2];           /* given out so far: for loads, for stores */
   struct region *region;       /* scratch of the compiler */
@@ -81,15 +82,17 @@ enum cold_kind {
   COLD_ENTRY,  /* the same where the region is entered, with registers as between regions */
   COLD_BUDGET, /* the budget does not cover the way to the next check */
   COLD_ACCESS, /* level 1 has no entry: refill and `retry`, or else COLD_OP */
-  COLD_OP,     /* the op function does what the inline code could not; then resume
-                */
+  COLD_OP,     /* the op function does what the inline code could not; then resume */
+  COLD_NAN,    /* the NaN in freg becomes the canonical one */
 };
 
 struct cold {
   enum cold_kind kind;
-  struct sljit_jump *from, *also; /* also: NULL or another way here */
+  struct sljit_jump *from, *also, *third; /* NULL: none */
   struct sljit_label *resume, *retry;
   sljit_sw access; /* for jit_stubs.refill */
+  sljit_s32 freg;
+  bool single;
   const struct op *side;
   const struct region_node *node;
   struct register_state state;
@@ -101,7 +104,7 @@ struct node_jump {
   struct register_state state;
 };
 
-enum { COLD_MAX = 2 * REGION_MAX_INSNS + 2 * REGION_MAX_NODES };
+enum { COLD_MAX = 3 * REGION_MAX_INSNS + 2 * REGION_MAX_NODES };
 
 /* Accesses of one node off one unchanged register. One probe proves that all of
  * them are aligned and lie in one page; after it they need none. */
@@ -157,6 +160,16 @@ struct site_miss {
   sljit_sw site;      /* offset in struct hart */
 };
 
+/* What a node's fast code knows of the floating-point state; each level includes the ones before it. */
+enum float_knowledge {
+  FLOAT_UNKNOWN,
+  FLOAT_DIRTY, /* mstatus.FS is Dirty */
+  FLOAT_ARMED, /* and frm is to nearest, and the host's sticky flags are the guest's (jit/lower_sse.c) */
+};
+
+/* hart->fp_armed */
+enum float_armed { FLOAT_IS_OFF, FLOAT_IS_ARMED, FLOAT_IS_MERGED /* while an op function runs */ };
+
 struct emitter {
   struct jit *jit;
   struct sljit_compiler *c;
@@ -180,6 +193,8 @@ struct emitter {
   sljit_s32 fhost[32];                           /* f register to host register, 0: in memory */
   bool uses_f;                                   /* any f register is in a host register */
   uint32_t fwritten;                             /* f registers it writes */
+  enum float_knowledge float_known, float_wanted;
+  uint32_t boxed; /* f registers known to hold boxed singles here */
   struct op *sides;
   unsigned side_count, cold_count, jump_count, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
@@ -245,6 +260,13 @@ bool lower_memory(struct emitter *e, const struct region_insn *at);
 bool lower_atomic(struct emitter *e, const struct region_insn *at);
 bool lower_float(struct emitter *e, const struct region_insn *at);
 bool lower_system(struct emitter *e, const struct region_insn *at);
+#if HOST_X86
+bool lower_sse(struct emitter *e, const struct region_insn *at); /* for lower_float if jit->host_flags */
+#else
+static inline bool lower_sse(struct emitter *e, const struct region_insn *at) {
+  return (void)e, (void)at, false;
+}
+#endif
 bool lower_jump(struct emitter *e, const struct region_insn *at);
 /* Of a branch taken when `type` holds. */
 bool lower_select(struct emitter *e, const struct region_insn *at, sljit_s32 type);
@@ -268,6 +290,24 @@ void slow_jump(struct emitter *e, struct sljit_jump *jump);
 void site_misses(struct emitter *e);
 /* At the end of an access. */
 void access_done(struct emitter *e);
+
+/* jit/float_state.c.
+ *
+ * float_host_flags: this host can keep the guest's flags in its own.
+ * float_enter, float_leave: around machine code. float_status: machine code has changed mstatus. float_call:
+ * calls an op function from machine code, and float_return follows; `arm`: it was a floating-point one. C
+ * code that machine code calls otherwise must not use floating point. float_state: jump taken unless what is
+ * wanted holds, NULL when fast code knows; uses R0. float_begin_node: forget what is known. */
+enum { FLOAT_MXCSR = 0x1f80 }; /* no flag, all masked, to nearest */
+extern const uint8_t float_flags[64];
+bool float_host_flags(void);
+void float_enter(struct hart *hart);
+void float_leave(struct hart *hart);
+void float_status(struct hart *hart);
+const struct block *float_call(struct hart *hart, const struct op *op);
+void float_return(struct hart *hart, bool arm);
+struct sljit_jump *float_state(struct emitter *e, enum float_knowledge want);
+void float_begin_node(struct emitter *e);
 
 /* jit/window.c: find the windows of e->node. */
 void windows_plan(struct emitter *e);

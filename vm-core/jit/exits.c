@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "fp/softfloat.h"
 #include "interp/build.h"
 #include "jit/emit.h"
 #include "mmu/tlb.h"
@@ -115,7 +116,10 @@ static void call_stub(struct emitter *e) {
   registers_store_f(e);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
-  sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_MEM1(SLJIT_R1), offsetof(struct op, fn));
+  if (e->jit->host_flags)
+    sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(float_call));
+  else
+    sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_MEM1(SLJIT_R1), offsetof(struct op, fn));
   struct sljit_jump *left =
       sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_continue);
   registers_load_f(e);
@@ -143,21 +147,31 @@ void resume_here(struct emitter *e) {
   e->cached = -1;
 }
 
+static void canonical_nan(struct emitter *e, const struct cold *cold) {
+  uint64_t bits = cold->single ? UINT64_C(0xffffffff00000000) | F32_CANONICAL_NAN : F64_CANONICAL_NAN;
+  op1(e, SLJIT_MOV, reg(SLJIT_R0), imm((int64_t)bits));
+  sljit_emit_fcopy(e->c, SLJIT_COPY_TO_F64, cold->freg, SLJIT_R0);
+}
+
 static void cold_piece(struct emitter *e, struct cold *cold) {
   struct sljit_compiler *c = e->c;
-  here(e, cold->from);
+  if (cold->from) here(e, cold->from);
   if (cold->kind == COLD_ACCESS) {
     sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_IMM, cold->access);
     sljit_set_target(sljit_emit_jump(c, SLJIT_FAST_CALL), e->jit->stubs.refill[e->uses_f]);
     sljit_set_label(sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R1, 0, SLJIT_IMM, 0), cold->retry);
   }
   if (cold->also) here(e, cold->also);
+  if (cold->third) here(e, cold->third);
   if (cold->kind == COLD_BUDGET || cold->kind == COLD_ENTRY) {
     if (cold->kind == COLD_BUDGET) edges_leave_from(e, cold->state);
     exit_to_interpreter(e, cold->node->offset);
     return;
   }
-  call_from(e, &cold->state, cold->side);
+  if (cold->kind == COLD_NAN)
+    canonical_nan(e, cold);
+  else
+    call_from(e, &cold->state, cold->side);
   sljit_set_label(sljit_emit_jump(c, SLJIT_JUMP), cold->resume);
 }
 
@@ -170,6 +184,7 @@ const struct op *side_op(struct emitter *e, const struct region_insn *at) {
   struct op *side = &e->sides[2 * e->side_count++];
   side[0] = block_make_op(&at->insn, at->offset);
   side[0].left = (uint16_t)(e->node->count - e->index);
-  side[1] = (struct op){.fn = jit_op_return};
+  bool is_float = at->insn.id != INSN_ILLEGAL && (insn_table[at->insn.id].flags & INSN_FP);
+  side[1] = (struct op){.fn = jit_op_return, .imm = is_float};
   return side;
 }

@@ -25,8 +25,9 @@ struct jit_counters {
 };
 
 /* Attach to the store. Environment, for tests: LINUXSQL_JIT_THRESHOLD executions until a block is hot (256),
- * LINUXSQL_JIT_CACHE bytes of machine code (64 MiB), LINUXSQL_JIT_DUMP file that gets every region as text.
- * NULL with a static text in *error. */
+ * LINUXSQL_JIT_CACHE bytes of machine code (64 MiB), LINUXSQL_JIT_EVICT set: every compile evicts older code,
+ * LINUXSQL_JIT_DUMP file that gets every region as text, LINUXSQL_JIT_NO_HOST_FLAGS set: floating point as on
+ * hosts whose flags are not used. NULL with a static text in *error. */
 struct jit *jit_create(struct block_store *store, const char **error);
 void jit_destroy(struct jit *jit);
 

@@ -1,4 +1,4 @@
-/* D, and the conversions of S that matter. Singles are mostly called.
+/* D on hosts whose exception flags are not used (jit/lower_sse.c uses them). Singles are called.
  *
  * Arithmetic is done by the host's unit while hart->fp_fast holds and kept when
  * the result is normal and not next to the subnormals: then no flag can change
@@ -8,7 +8,7 @@
 
 #include "jit/emit.h"
 
-enum { RM_RNE = 0, RM_RTZ = 1, RM_DYNAMIC = 7 };
+enum { RM_RNE = 0, RM_DYNAMIC = 7 };
 
 static struct sljit_jump *unless(struct emitter *e, size_t flag) {
   sljit_emit_op1(e->c, SLJIT_MOV_U8, SLJIT_R0, 0, SLJIT_MEM1(HOST_HART), (sljit_sw)flag);
@@ -57,62 +57,6 @@ static bool arithmetic(struct emitter *e, const struct region_insn *at, sljit_s3
   resume_here(e);
   return true;
 }
-
-#if HOST_X86
-/* opcode map 0F38, W1, F2/66 as `prefix`: `opcode` FR0, second, third */
-static void vex3(struct emitter *e, uint8_t opcode, sljit_s32 second, sljit_s32 third) {
-  int d = sljit_get_register_index(SLJIT_FLOAT_REGISTER, SLJIT_FR0);
-  int v = sljit_get_register_index(SLJIT_FLOAT_REGISTER, second);
-  int r = sljit_get_register_index(SLJIT_FLOAT_REGISTER, third);
-  uint8_t code[5] = {0xc4, (uint8_t)((d < 8 ? 0x80 : 0) | 0x40 | (r < 8 ? 0x20 : 0) | 2),
-                     (uint8_t)(0x80 | (~v & 15) << 3 | 1), opcode, (uint8_t)(0xc0 | (d & 7) << 3 | (r & 7))};
-  sljit_emit_op_custom(e->c, code, sizeof code);
-}
-
-/* sqrtsd FR0, from */
-static void square_root(struct emitter *e, sljit_s32 from) {
-  int d = sljit_get_register_index(SLJIT_FLOAT_REGISTER, SLJIT_FR0);
-  int r = sljit_get_register_index(SLJIT_FLOAT_REGISTER, from);
-  uint8_t code[5] = {0xf2, (uint8_t)(0x40 | (d < 8 ? 0 : 4) | (r < 8 ? 0 : 1)), 0x0f, 0x51,
-                     (uint8_t)(0xc0 | (d & 7) << 3 | (r & 7))};
-  sljit_emit_op_custom(e->c, code, sizeof code);
-}
-
-/* FR0 = +-(rs1 * rs2) +- rs3 by vfmadd231sd and its relatives */
-static bool multiply_add(struct emitter *e, const struct region_insn *at, uint8_t opcode) {
-  const struct insn *insn = &at->insn;
-  if (!rounds_to_nearest(insn) || !__builtin_cpu_supports("fma")) return false;
-  if (!e->fhost[insn->rs1] && !e->fhost[insn->rs2]) return false;
-  struct operand c = guest_f(e, insn->rs3);
-  struct sljit_jump *slow = unless_fast(e);
-  sljit_emit_fop1(e->c, SLJIT_MOV_F64, SLJIT_FR0, 0, c.r, c.w);
-  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR1), b = in_fregister(e, insn->rs2, SLJIT_FR1);
-  vex3(e, opcode, a, b);
-  cold_op(e, unless_normal(e), slow, side_op(e, at));
-  set_f(e, insn->rd, SLJIT_FR0);
-  resume_here(e);
-  return true;
-}
-
-static bool root(struct emitter *e, const struct region_insn *at) {
-  if (!rounds_to_nearest(&at->insn)) return false;
-  struct sljit_jump *slow = unless_fast(e);
-  square_root(e, in_fregister(e, at->insn.rs1, SLJIT_FR1));
-  cold_op(e, unless_normal(e), slow, side_op(e, at));
-  set_f(e, at->insn.rd, SLJIT_FR0);
-  resume_here(e);
-  return true;
-}
-#else
-static bool multiply_add(struct emitter *e, const struct region_insn *at, uint8_t opcode) {
-  (void)e, (void)at, (void)opcode;
-  return false;
-}
-static bool root(struct emitter *e, const struct region_insn *at) {
-  (void)e, (void)at;
-  return false;
-}
-#endif
 
 /* Ordered operands: no flag. */
 static bool compare(struct emitter *e, const struct region_insn *at, sljit_s32 type, sljit_s32 set) {
@@ -172,27 +116,6 @@ static bool from_integer(struct emitter *e, const struct region_insn *at, sljit_
   return true;
 }
 
-/* Truncation that fits; the host's answer for all that does not is INT64_MIN.
- */
-static bool to_integer(struct emitter *e, const struct region_insn *at, bool is_word) {
-  const struct insn *insn = &at->insn;
-  if (insn->rm != RM_RTZ || !HOST_X86) return false;
-  struct sljit_jump *slow = unless_fast(e), *odd;
-  sljit_s32 a = in_fregister(e, insn->rs1, SLJIT_FR0);
-  sljit_emit_fop1(e->c, SLJIT_CONV_SW_FROM_F64, SLJIT_R0, 0, a, 0);
-  op1(e, is_word ? SLJIT_MOV_S32 : SLJIT_MOV, reg(SLJIT_R1), reg(SLJIT_R0));
-  if (is_word) {
-    odd = branch(e, SLJIT_NOT_EQUAL, reg(SLJIT_R0), reg(SLJIT_R1));
-  } else {
-    op2(e, SLJIT_SHL, reg(SLJIT_R0), reg(SLJIT_R0), imm(1));
-    odd = branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0));
-  }
-  cold_op(e, odd, slow, side_op(e, at));
-  if (insn->rd) op1(e, SLJIT_MOV, guest(e, insn->rd), reg(SLJIT_R1));
-  resume_here(e);
-  return true;
-}
-
 static bool move_bits(struct emitter *e, const struct region_insn *at, bool to_x) {
   const struct insn *insn = &at->insn;
   cold_op(e, unless_dirty(e), NULL, side_op(e, at));
@@ -215,11 +138,6 @@ bool lower_float(struct emitter *e, const struct region_insn *at) {
   case INSN_fsub_d: return arithmetic(e, at, SLJIT_SUB_F64);
   case INSN_fmul_d: return arithmetic(e, at, SLJIT_MUL_F64);
   case INSN_fdiv_d: return arithmetic(e, at, SLJIT_DIV_F64);
-  case INSN_fsqrt_d: return root(e, at);
-  case INSN_fmadd_d: return multiply_add(e, at, 0xb9);
-  case INSN_fmsub_d: return multiply_add(e, at, 0xbb);
-  case INSN_fnmsub_d: return multiply_add(e, at, 0xbd);
-  case INSN_fnmadd_d: return multiply_add(e, at, 0xbf);
   case INSN_feq_d: return compare(e, at, SLJIT_F_EQUAL, SLJIT_SET_F_EQUAL);
   case INSN_flt_d: return compare(e, at, SLJIT_F_LESS, SLJIT_SET_F_LESS);
   case INSN_fle_d: return compare(e, at, SLJIT_F_LESS_EQUAL, SLJIT_SET_F_LESS_EQUAL);
@@ -229,8 +147,6 @@ bool lower_float(struct emitter *e, const struct region_insn *at) {
   case INSN_fcvt_d_w: return from_integer(e, at, SLJIT_MOV_S32);
   case INSN_fcvt_d_wu: return from_integer(e, at, SLJIT_MOV_U32);
   case INSN_fcvt_d_l: return from_integer(e, at, SLJIT_MOV);
-  case INSN_fcvt_w_d: return to_integer(e, at, true);
-  case INSN_fcvt_l_d: return to_integer(e, at, false);
   case INSN_fmv_x_d: return move_bits(e, at, true);
   case INSN_fmv_d_x: return move_bits(e, at, false);
   default: return false;

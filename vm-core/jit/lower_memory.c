@@ -25,45 +25,40 @@ static void store(struct emitter *e, const struct region_insn *at, sljit_s32 mov
   access_done(e);
 }
 
-/* f registers: refused while mstatus.FS is Off, Dirty afterwards; inline only
- * when it is Dirty already. */
-static struct sljit_jump *unless_dirty(struct emitter *e) {
-  op1(e, SLJIT_MOV_U8, reg(SLJIT_R0), (struct operand){HART(fp_dirty)});
-  return branch(e, SLJIT_EQUAL, reg(SLJIT_R0), imm(0));
-}
-
+/* f registers: refused while mstatus.FS is Off, Dirty afterwards; inline only when it is Dirty already. */
 static void load_f(struct emitter *e, const struct region_insn *at, bool single) {
   unsigned rd = at->insn.rd;
-  struct operand from = access_place(e, at, false, single ? 4 : 8, unless_dirty(e));
+  struct sljit_jump *clean = float_state(e, FLOAT_DIRTY);
+  struct operand from = access_place(e, at, false, single ? 4 : 8, clean), temp = other_temp(from);
   if (!single && e->fhost[rd]) {
     sljit_emit_fop1(e->c, SLJIT_MOV_F64, e->fhost[rd], 0, from.r, from.w);
-    return access_done(e);
+  } else {
+    op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, temp, from);
+    if (single) { /* its upper half is all ones */
+      sljit_s32 ones = temp.r == SLJIT_R0 ? SLJIT_R1 : SLJIT_R0;
+      op1(e, SLJIT_MOV, reg(ones), imm((int64_t)UINT64_C(0xffffffff00000000)));
+      op2(e, SLJIT_OR, temp, temp, reg(ones));
+      if (ones == SLJIT_R1) e->cached = -1;
+    }
+    if (e->fhost[rd])
+      sljit_emit_fcopy(e->c, SLJIT_COPY_TO_F64, e->fhost[rd], temp.r);
+    else
+      op1(e, SLJIT_MOV, guest_f(e, rd), temp);
   }
-  op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, reg(SLJIT_R0), from);
-  if (single) {
-    op1(e, SLJIT_MOV, reg(SLJIT_R1), imm((int64_t)UINT64_C(0xffffffff00000000)));
-    op2(e, SLJIT_OR, reg(SLJIT_R0), reg(SLJIT_R0), reg(SLJIT_R1));
-    e->cached = -1;
-  }
-  if (e->fhost[rd])
-    sljit_emit_fcopy(e->c, SLJIT_COPY_TO_F64, e->fhost[rd], SLJIT_R0);
-  else
-    op1(e, SLJIT_MOV, guest_f(e, rd), reg(SLJIT_R0));
+  e->boxed = single ? e->boxed | 1u << rd : e->boxed & ~(1u << rd);
   access_done(e);
 }
 
 static void store_f(struct emitter *e, const struct region_insn *at, bool single) {
   unsigned rs2 = at->insn.rs2;
-  struct operand to = access_place(e, at, true, single ? 4 : 8, unless_dirty(e)), temp = other_temp(to);
-  if (!single && e->fhost[rs2]) {
-    sljit_emit_fop1(e->c, SLJIT_MOV_F64, to.r, to.w, e->fhost[rs2], 0);
-    return access_done(e);
-  }
-  if (e->fhost[rs2])
-    sljit_emit_fcopy(e->c, SLJIT_COPY_FROM_F64, e->fhost[rs2], temp.r);
-  else
+  struct sljit_jump *clean = float_state(e, FLOAT_DIRTY);
+  struct operand to = access_place(e, at, true, single ? 4 : 8, clean), temp = other_temp(to);
+  if (e->fhost[rs2]) {
+    sljit_emit_fop1(e->c, single ? SLJIT_MOV_F32 : SLJIT_MOV_F64, to.r, to.w, e->fhost[rs2], 0);
+  } else {
     op1(e, SLJIT_MOV, temp, guest_f(e, rs2));
-  op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, to, temp);
+    op1(e, single ? SLJIT_MOV_U32 : SLJIT_MOV, to, temp);
+  }
   access_done(e);
 }
 

@@ -1,7 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fp/softfloat.h"
 #include "hart/csr.h"
 #include "interp/ops.h"
 #include "jit/emit.h"
@@ -35,22 +34,14 @@ sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access) {
   return mem_refill(hart, va, (unsigned)(access < 0 ? -access : access), access < 0);
 }
 
-/* While NX is set and rounding is to nearest, an operation with a normal result
- * changes no state but its destination (fp/host.h). */
-static inline void derive_fp(struct hart *hart) {
-  hart->fp_dirty = (hart->csr.mstatus & MSTATUS_FS) == MSTATUS_FS;
-  hart->fp_fast = hart->fp_dirty && !hart->frm && (hart->fflags & FP_NX);
-}
-
 sljit_sw jit_status(struct hart *hart, uint64_t source, sljit_sw action) {
   if (!csr_change_sstatus(hart, (enum csr_action)action, source)) return 0;
-  derive_fp(hart);
+  float_status(hart);
   return 1;
 }
 
 const struct block *jit_op_return(struct hart *hart, const struct op *op) {
-  (void)op;
-  derive_fp(hart);
+  float_return(hart, op->imm);
   return &jit_continue;
 }
 
@@ -60,9 +51,10 @@ const struct block *jit_op_native(struct hart *hart, const struct op *op) {
   struct jit *jit = hart->jit;
   if (unlikely(hart->budget + op->left < op->imm)) NEXT; /* machine code would not begin */
   hart->budget += op->left;
-  derive_fp(hart);
+  float_enter(hart);
   int64_t before = hart->budget;
   const struct op *next = jit->stubs.enter(hart, hart->block->page->native[op->offset >> 1]);
+  if (hart->fp_armed) float_leave(hart);
   jit->counters.insns += (uint64_t)(before - hart->budget);
   jit->counters.entries++;
   if (unlikely(next == &jit_go_op &&
@@ -118,6 +110,7 @@ struct jit *jit_create(struct block_store *store, const char **error) {
   if (!jit) return NULL;
   jit->hart = store->hart;
   jit->store = store;
+  jit->host_flags = float_host_flags() && !getenv("LINUXSQL_JIT_NO_HOST_FLAGS");
   jit->region = malloc(sizeof *jit->region);
   jit->emitter = malloc(sizeof *jit->emitter);
   size_t bytes = setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;
@@ -126,6 +119,7 @@ struct jit *jit_create(struct block_store *store, const char **error) {
     jit_destroy(jit);
     return NULL;
   }
+  jit->cache.sparing = getenv("LINUXSQL_JIT_EVICT") != NULL;
   const char *dump = getenv("LINUXSQL_JIT_DUMP");
   if (dump) jit->dump = fopen(dump, "we");
   for (unsigned i = 0; i < PAGE_SLOTS; i++) jit->no_native[i] = (void *)jit->stubs.miss;

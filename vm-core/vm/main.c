@@ -64,7 +64,8 @@ static bool start(struct session *session, const struct config *config, const si
       !open_stats(session, config, error, size) ||
       !input_init(&session->input, &session->machine, config, error, size))
     return false;
-  if (config->net || (config->db && !config->replay_boot)) network_prepare(&session->network); /* while programs may still be run */
+  if (config->net || (config->db && !config->replay_boot))
+    network_prepare(&session->network); /* while programs may still be run */
   session->files_confined =
       confine_files(&(struct confine_paths){config->control, config->disk, getenv("LINUXSQL_JIT_DUMP")});
   struct machine_hooks hooks = runner_hooks(&session->runner, &session->console, &session->input);

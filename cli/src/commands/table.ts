@@ -121,4 +121,11 @@ export const commands: readonly Command[] = [
     hidden: true,
     load: async () => (await import('./bench.js')).bench,
   },
+  {
+    name: 'lockstep',
+    usage: '[workloads=MILLIONS] [generated=MILLIONS] [seed=N]',
+    summary: 'the engines compared over a boot, workloads and generated code',
+    hidden: true,
+    load: async () => (await import('./lockstep.js')).lockstep,
+  },
 ];
