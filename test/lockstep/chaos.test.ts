@@ -31,6 +31,15 @@ for (let seed = firstSeed; seed < firstSeed + scaled(8); seed++)
     }
   });
 
+test('an interrupt comes before a fetch that cannot be', { timeout: 120_000 }, async () => {
+  const elf = await buildChaos(rows, 17, tempDir()); /* at instruction 62,100 both are due */
+  const expected = await runBare(elf, { engine: 'interp', maxInsns: 70_000 });
+  for (const engine of ['jit', 'lockstep'] as const) {
+    const found = await runBare(elf, { engine, maxInsns: 70_000, env: { LINUXSQL_JIT_THRESHOLD: '1' } });
+    expect(verdict(found)).toBe(verdict(expected));
+  }
+});
+
 test('the stretches may be one instruction long', async () => {
   const elf = await buildChaos(rows, firstSeed + 500, tempDir());
   const expected = await runBare(elf, { engine: 'interp', maxInsns: 30_000 });

@@ -173,12 +173,10 @@ static const struct block *find_checked(struct block_store *store, uint64_t gpa)
   return store->scratch;
 }
 
-struct code_page *block_page(struct block_store *store, uint64_t va, bool walk) {
+struct code_page *block_page(struct block_store *store, uint64_t va) {
   struct hart *hart = store->hart;
   const struct tlb_code_entry *entry = &hart->tlb_exec->code[tlb_code_index(va)];
   if (entry->tag == (va & PAGE_MASK)) return entry->page;
-  struct translation translation;
-  if (!walk && !mmu_translate_known(hart, va, ACCESS_FETCH, &translation)) return NULL;
   uint64_t gpa;
   if (!mem_fetch_address(hart, va, &gpa) || !pmp_page_uniform(hart, gpa)) return NULL;
   struct code_page *page = store->pages[phys_page(hart->mmu->phys, gpa)];

@@ -52,8 +52,8 @@ void block_store_destroy(struct block_store *store);
 const struct block *block_find(struct block_store *store);
 
 /* The code page of the instruction at va, which is in level 1 then. NULL: it has none, or a fetch exception
- * was raised; with `walk` false also when the TLB does not know, and then nothing was done. */
-struct code_page *block_page(struct block_store *store, uint64_t va, bool walk);
+ * was raised. */
+struct code_page *block_page(struct block_store *store, uint64_t va);
 
 /* The first `insns` instructions of a block, as a scratch block valid until the next call. */
 const struct block *block_cut(struct block_store *store, const struct block *block, unsigned insns);

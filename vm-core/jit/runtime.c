@@ -16,12 +16,14 @@ static const struct block *op_go(struct hart *hart, const struct op *op) {
 const struct op jit_go_op = {.fn = op_go};
 
 /* Machine code for a virtual address, remembered for the next jump; NULL, with hart->pc set: there is none
- * yet, or a fetch exception was raised. With no budget left the next fetch is not to be walked for: what
- * happens at this instant comes before it; and a walk leaves traces, so the hart does not stop after it. */
+ * yet, or a fetch exception was raised. With no budget left nothing is fetched, not even to find that it
+ * cannot be: what happens at this instant comes before it. A walk leaves traces, so the hart does not stop
+ * after it. */
 const void *jit_find(struct hart *hart, uint64_t va) {
   hart->pc = va;
   hart->fetching = hart->budget > 0;
-  const struct code_page *page = block_page(hart->jit->store, va, hart->fetching);
+  if (!hart->fetching) return NULL;
+  const struct code_page *page = block_page(hart->jit->store, va);
   if (!page) return NULL;
   const void *native = page->native[(va & ~PAGE_MASK) >> 1];
   if (native == (const void *)hart->jit->stubs.miss) return NULL;
