@@ -72,6 +72,9 @@ interface Covered {
 
 const readStats = (file: string): Stats => JSON.parse(readFileSync(file, 'utf8')) as Stats;
 
+/** The whole of it, that is. */
+const isWritten = (file: string): boolean => existsSync(file) && readFileSync(file, 'utf8').trimEnd().endsWith('}');
+
 /** One run of linuxsql-vm; a difference between the engines ends everything. */
 async function runOnce(folder: string, args: readonly string[], engine: string, env: Environment): Promise<Stats> {
   const stats = join(folder, `${engine}.json`);
@@ -146,7 +149,7 @@ async function workloadSession(folder: string, growth: number): Promise<number> 
         await runWorkload(session, name, grows ? scale * growth : scale);
     }
     await session.type('off\n');
-    if (!(await waitUntil(() => existsSync(stats), 60_000))) throw new UserError('the guest did not power off');
+    if (!(await waitUntil(() => isWritten(stats), 60_000))) throw new UserError('the guest did not power off');
   } finally {
     await session.end();
   }
