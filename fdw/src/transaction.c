@@ -36,7 +36,7 @@ struct client *transaction_connect(const char *machine) {
   (void)client_call(client, FRAME_TYPE_VM_BEGIN, NULL, 0, FRAME_TYPE_DONE);
   client->lasting = true;
   open_client = client;
-  strlcpy(open_machine, machine, sizeof open_machine);
+  snprintf(open_machine, sizeof open_machine, "%s", machine);
   return client;
 }
 
