@@ -62,14 +62,18 @@ async function measure(name: string, benchmark: Benchmark, rounds: number): Prom
 export async function runBenchmarks(names: readonly string[]): Promise<number> {
   const rounds = roundCount();
   const sections: Section[] = [];
-  for (const name of names) {
-    const benchmark = benchmarks[name];
-    if (benchmark === undefined) continue;
-    const section = await measure(name, benchmark, rounds);
-    printSection(section);
-    sections.push(section);
+  try {
+    for (const name of names) {
+      const benchmark = benchmarks[name];
+      if (benchmark === undefined) continue;
+      const section = await measure(name, benchmark, rounds);
+      printSection(section);
+      sections.push(section);
+    }
+  } finally {
+    // What was measured before a section failed is worth keeping.
+    if (sections.length > 0) console.log(`\nkept in ${writeSections(sections)}`);
   }
-  if (sections.length > 0) console.log(`\nkept in ${writeSections(sections)}`);
   if (names.includes(publishing)) publish();
   return 0;
 }
