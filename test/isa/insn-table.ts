@@ -1,5 +1,6 @@
 /** The rows of vm-core/isa/insn.def, read from the file itself: a new row is under test without a change here. */
 import { readFileSync } from 'node:fs';
+import { checkout } from '../../cli/src/base/paths.js';
 
 export interface Row {
   readonly name: string;
@@ -9,7 +10,8 @@ export interface Row {
   readonly extension: string;
 }
 
-export const repositoryRoot = new URL('../../', import.meta.url).pathname;
+/** With a slash at its end; the same for a test and for a command compiled into another folder. */
+export const repositoryRoot = `${checkout}/`;
 
 export function readRows(): Row[] {
   const text = readFileSync(`${repositoryRoot}vm-core/isa/insn.def`, 'utf8');
