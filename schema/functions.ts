@@ -337,7 +337,11 @@ const past: SqlFunction[] = [
   },
   {
     name: 'vm_replay',
-    args: [machine],
+    args: [
+      machine,
+      { name: 'checkpoint', type: 'text', default: 'null' },
+      { name: 'until', type: 'text', default: 'null' },
+    ],
     returns: [
       { name: 'boot', type: 'bigint' },
       { name: 'instret', type: 'bigint' },
@@ -350,7 +354,7 @@ const past: SqlFunction[] = [
     language: 'c',
     volatility: 'volatile',
     grantee: 'operator',
-    doc: 'live the present boot of a machine again from the input log, up to where it stands now, and compare the hashes of everything',
+    doc: 'live a machine’s past again from the input log, from a checkpoint (null: the beginning of the boot) until another one (null: where it stands now), and compare the hashes of everything',
   },
 ];
 

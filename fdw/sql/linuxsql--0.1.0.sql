@@ -822,11 +822,11 @@ comment on function vm_at(text, bigint, bigint) is 'let the foreign tables of th
 revoke all on function vm_at(text, bigint, bigint) from public;
 grant execute on function vm_at(text, bigint, bigint) to linuxsql_reader, linuxsql_operator;
 
-create function vm_replay(machine text default null) returns table (boot bigint, instret bigint, guest_time interval, equal boolean, state_sha256 text, replayed_sha256 text, host_seconds double precision)
+create function vm_replay(machine text default null, checkpoint text default null, until text default null) returns table (boot bigint, instret bigint, guest_time interval, equal boolean, state_sha256 text, replayed_sha256 text, host_seconds double precision)
   language c volatile parallel unsafe as 'MODULE_PATHNAME', 'linuxsql_vm_replay';
-comment on function vm_replay(text) is 'live the present boot of a machine again from the input log, up to where it stands now, and compare the hashes of everything';
-revoke all on function vm_replay(text) from public;
-grant execute on function vm_replay(text) to linuxsql_operator;
+comment on function vm_replay(text, text, text) is 'live a machine’s past again from the input log, from a checkpoint (null: the beginning of the boot) until another one (null: where it stands now), and compare the hashes of everything';
+revoke all on function vm_replay(text, text, text) from public;
+grant execute on function vm_replay(text, text, text) to linuxsql_operator;
 
 create function vm_refresh_every(view regclass, every interval) returns text
   language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$

@@ -1,4 +1,4 @@
-/* vm_replay: the present boot of a machine lived again, and compared. */
+/* vm_replay: the past of a machine lived again, and compared. */
 #include "postgres.h"
 
 #include "fmgr.h"
@@ -24,7 +24,8 @@ static struct client *connect_service(void) {
                     option_introspect_command[0] != '\0');
 }
 
-static struct replayed replay(const char *machine) {
+/* Checkpoints: "" for none. */
+static struct replayed replay(const char *machine, const char *checkpoint, const char *until) {
   StringInfoData payload;
   struct client *client;
   struct answer answer;
@@ -33,6 +34,8 @@ static struct replayed replay(const char *machine) {
 
   initStringInfo(&payload);
   wire_put_cstring(&payload, machine);
+  wire_put_cstring(&payload, checkpoint);
+  wire_put_cstring(&payload, until);
   for (int attempt = 0;; attempt++) {
     client = connect_service();
     answer = client_ask(client, REQUEST_CALL, FRAME_TYPE_REPLAY, payload.data, (size_t)payload.len);
@@ -51,6 +54,15 @@ static struct replayed replay(const char *machine) {
   return result;
 }
 
+static const char *name_argument(FunctionCallInfo fcinfo, int number) {
+  const char *name = PG_ARGISNULL(number) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(number));
+
+  if (!PG_ARGISNULL(number) && *name == '\0')
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a checkpoint has a name"),
+                    errhint("vm_snapshots() has them; null stands for none.")));
+  return name;
+}
+
 PG_FUNCTION_INFO_V1(linuxsql_vm_replay);
 Datum linuxsql_vm_replay(PG_FUNCTION_ARGS) {
   char *machine = option_resolve_machine(PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)));
@@ -60,7 +72,7 @@ Datum linuxsql_vm_replay(PG_FUNCTION_ARGS) {
   bool nulls[7] = {false};
 
   InitMaterializedSRF(fcinfo, 0);
-  replayed = replay(machine);
+  replayed = replay(machine, name_argument(fcinfo, 1), name_argument(fcinfo, 2));
   time->time = (TimeOffset)(replayed.time_ns / 1000);
   {
     Datum values[] = {

@@ -241,7 +241,7 @@ void load_words(const Napi::CallbackInfo &info) {
 
 // readRing(area, descriptorOffset, recordBytes, from, out, result: Float64Array): copies records from number
 // `from` on into out. result: [number of the first record copied, records copied, records lost before it,
-// committed].
+// committed, the first from which on instret never falls].
 void read_ring(const Napi::CallbackInfo &info) {
   auto area = info[0].As<Napi::ArrayBuffer>();
   size_t offset = info[1].As<Napi::Number>().Uint32Value();
@@ -249,7 +249,7 @@ void read_ring(const Napi::CallbackInfo &info) {
   double from = info[3].As<Napi::Number>().DoubleValue();
   auto out = info[4].As<Napi::Uint8Array>();
   auto result = info[5].As<Napi::Float64Array>();
-  if (result.ElementLength() < 4 || !(from >= 0 && from < 9e15)) fail(info.Env(), EINVAL, "readRing");
+  if (result.ElementLength() < 5 || !(from >= 0 && from < 9e15)) fail(info.Env(), EINVAL, "readRing");
   shared_ring ring{static_cast<uint8_t *>(area.Data()), area.ByteLength(), offset, record};
   shared_ring_result got{};
   if (!shared_read_ring(ring, static_cast<uint64_t>(from), out.Data(), out.ByteLength(), &got))
@@ -258,6 +258,7 @@ void read_ring(const Napi::CallbackInfo &info) {
   result[1] = static_cast<double>(got.count);
   result[2] = static_cast<double>(got.lost);
   result[3] = static_cast<double>(got.committed);
+  result[4] = static_cast<double>(got.grows);
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -8,7 +8,7 @@ namespace {
 
 // Offsets in struct ring_descriptor (schema/layout/telemetry.ts).
 constexpr size_t ring_offset = 0, ring_capacity = 8, ring_record_size = 16, ring_reserved = 24,
-                 ring_committed = 32;
+                 ring_committed = 32, ring_first = 40, ring_grows = 48;
 constexpr size_t descriptor_bytes = 64;
 constexpr int sequence_tries = 1000;
 
@@ -57,6 +57,7 @@ bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size
 
   uint64_t committed = load(descriptor + ring_committed, __ATOMIC_ACQUIRE);
   uint64_t oldest = committed > capacity ? committed - capacity : 0;
+  oldest = std::max(oldest, load(descriptor + ring_first, __ATOMIC_RELAXED));
   uint64_t first = std::max(from, oldest);
   uint64_t count = first < committed ? std::min<uint64_t>(committed - first, size / record) : 0;
   for (uint64_t i = 0; i < count; i++)
@@ -67,7 +68,8 @@ bool shared_read_ring(const shared_ring &ring, uint64_t from, uint8_t *out, size
   uint64_t intact = reserved > capacity ? reserved - capacity : 0;
   uint64_t torn = intact > first ? std::min(intact - first, count) : 0;
   if (torn > 0 && torn < count) memmove(out, out + torn * record, (count - torn) * record);
-  *result = {first + torn, count - torn, first + torn > from ? first + torn - from : 0, committed};
+  *result = {first + torn, count - torn, first + torn > from ? first + torn - from : 0, committed,
+             load(descriptor + ring_grows, __ATOMIC_RELAXED)};
   return true;
 }
 

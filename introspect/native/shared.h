@@ -22,7 +22,7 @@ struct shared_ring {
 };
 
 struct shared_ring_result {
-  uint64_t first, count, lost, committed;
+  uint64_t first, count, lost, committed, grows;
 };
 
 // Copies whole records from number `from` on, as many as out holds. Records that the writer overtakes while

@@ -64,7 +64,10 @@ describe('rings', () => {
     for (let i = 5; i < 20; i++) ring.append((view, at) => view.setBigUint64(at, BigInt(i), true));
     expect(reader.read(0, 8)).toEqual({ first: 12, count: 8, lost: 12, committed: 20 });
     expect(reader.number(0, 0)).toBe(12);
-    expect(reader.extent()).toEqual({ oldest: 12, committed: 20 });
+    expect(reader.extent()).toEqual({ oldest: 12, committed: 20, grows: 0 });
+    ring.descriptor('first', 15n);
+    expect(reader.read(0, 8)).toEqual({ first: 15, count: 5, lost: 15, committed: 20 });
+    expect(reader.extent()).toEqual({ oldest: 15, committed: 20, grows: 0 });
   });
 
   test('records the writer has begun to overwrite are not given', () => {
@@ -135,6 +138,42 @@ describe('page faults', () => {
       })),
     };
     expect(scan('page_faults', open, { qual: between }).rows.map((row) => row['seq'])).toEqual([10n, 11n]);
+  });
+});
+
+describe('instants after the machine was put back', () => {
+  const ring = new RingWriter(64, trapRecord.size);
+  // Two lives: 0, 10, … 190, then 50, 60, … 240.
+  const instants = [...Array(20).keys()].map((i) => i * 10).concat([...Array(20).keys()].map((i) => 50 + i * 10));
+  for (const [seq, instret] of instants.entries())
+    ring.append((view, at) => {
+      view.setBigUint64(at + trapRecord.instret, BigInt(instret), true);
+      view.setBigUint64(at + trapRecord.seq, BigInt(seq), true);
+    });
+  ring.descriptor('grows', 20n);
+
+  test.each([
+    [0, 1000],
+    [60, 95],
+    [145, 205],
+    [200, 300],
+    [300, 400],
+    [0, 49],
+  ])('%d to %d are found in both lives', (low, high) => {
+    const column = columnIndex('traps', 'instret');
+    const qual: Qual = {
+      kind: 'and',
+      terms: [
+        { kind: 'compare', operator: 'ge', column, value: low },
+        { kind: 'compare', operator: 'le', column, value: high },
+      ],
+    };
+    for (const descending of [false, true]) {
+      const order = { column: 'seq', descending };
+      const { rows } = scan('traps', (request) => traps(ring.reader(), request), { qual, order });
+      const wanted = instants.filter((instret) => low <= instret && instret <= high).map(BigInt);
+      expect(rows.map((row) => row['instret'])).toEqual(descending ? wanted.reverse() : wanted);
+    }
   });
 });
 

@@ -24,7 +24,17 @@ export const ringDescriptor: Layout = {
     { name: 'record_size', type: 'u64', doc: 'bytes' },
     { name: 'reserved', type: 'u64', doc: 'records begun: stored (release) before a record is written' },
     { name: 'committed', type: 'u64', doc: 'records finished: stored (release) after a record is written' },
-    { name: 'padding', type: 'u64', count: 3, doc: 'zero' },
+    {
+      name: 'first',
+      type: 'u64',
+      doc: 'oldest record there ever was here: not 0 in a replay that began at a checkpoint',
+    },
+    {
+      name: 'grows',
+      type: 'u64',
+      doc: 'from this record on instret never falls: the machine was reset or put back before it',
+    },
+    { name: 'padding', type: 'u64', doc: 'zero' },
   ],
 };
 

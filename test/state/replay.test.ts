@@ -1,7 +1,7 @@
 /**
  * A boot of a machine with a disk, replayed from the database's input log by a daemon that takes nothing and writes
  * nothing: at random instants of a session with typing, idling, disk writes and a reboot, its state is the original's.
- * LINUXSQL_REPLAY_INSTANTS (default 6) chooses how many.
+ * LINUXSQL_REPLAY_INSTANTS (default 20) chooses how many.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ import { randomFrom } from '../harness/random.js';
 import { tempDir } from '../harness/temp.js';
 import { prompt, StateMachine } from './machine.js';
 
-const instants = Number(process.env['LINUXSQL_REPLAY_INSTANTS'] ?? 6);
+const instants = Number(process.env['LINUXSQL_REPLAY_INSTANTS'] ?? 20);
 
 interface Instant {
   boot: string;

@@ -149,6 +149,28 @@ test('what is different between two instants is one query', async () => {
   ).toMatchObject({ code: '22023' });
 });
 
+test('a range of instants is searched, not read: of the past as of the present', { timeout: 120_000 }, async () => {
+  const [first, second] = [moment(0), moment(1)];
+  const query = `select * from linux.traps where instret > ${first.instret} and instret <= ${second.instret}`;
+  const explained = async (): Promise<{ rows: number; all: number; examined: number }> => {
+    const examine = async (text: string): Promise<Record<string, number>> => {
+      const row = await machine.one<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>(
+        `explain (analyze, format json) ${text}`,
+      );
+      return row['QUERY PLAN'][0]?.Plan ?? {};
+    };
+    const [part, whole] = [await examine(query), await examine('select * from linux.traps')];
+    return { rows: part['Actual Rows'] ?? -1, examined: part['Rows examined'] ?? -1, all: whole['Actual Rows'] ?? -1 };
+  };
+  const present = await explained();
+  expect(present.rows).toBeGreaterThan(10);
+  expect(present.examined).toBeLessThan(present.rows + 3);
+  expect(present.all).toBeGreaterThan(present.rows * 2);
+  await machine.client.query(`set linuxsql.as_of = '${moment(2).instret}'`);
+  expect(await explained()).toMatchObject({ rows: present.rows, examined: present.examined });
+  await machine.client.query('reset linuxsql.as_of');
+});
+
 test('more instants than are kept make room for each other', { timeout: 200_000 }, async () => {
   const { instret } = moment(0);
   for (let i = 1; i <= 5; i++) {

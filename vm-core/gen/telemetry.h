@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TELEMETRY_MAGIC UINT64_C(0x314c45544c51534c)
-#define TELEMETRY_LAYOUT_HASH UINT64_C(0xf5ffff94db15eaba)
+#define TELEMETRY_LAYOUT_HASH UINT64_C(0xfd280432f56775b7)
 #define TELEMETRY_NO_PAGE UINT64_C(0xffffffffffffffff)
 #define TELEMETRY_OFFSET_HEADER 0
 #define TELEMETRY_OFFSET_HART 4096
@@ -26,14 +26,18 @@ struct ring_descriptor {
   uint64_t record_size; /* bytes */
   uint64_t reserved; /* records begun: stored (release) before a record is written */
   uint64_t committed; /* records finished: stored (release) after a record is written */
-  uint64_t padding[3]; /* zero */
+  uint64_t first; /* oldest record there ever was here: not 0 in a replay that began at a checkpoint */
+  uint64_t grows; /* from this record on instret never falls: the machine was reset or put back before it */
+  uint64_t padding; /* zero */
 };
 static_assert(offsetof(struct ring_descriptor, offset) == 0, "ring_descriptor.offset");
 static_assert(offsetof(struct ring_descriptor, capacity) == 8, "ring_descriptor.capacity");
 static_assert(offsetof(struct ring_descriptor, record_size) == 16, "ring_descriptor.record_size");
 static_assert(offsetof(struct ring_descriptor, reserved) == 24, "ring_descriptor.reserved");
 static_assert(offsetof(struct ring_descriptor, committed) == 32, "ring_descriptor.committed");
-static_assert(offsetof(struct ring_descriptor, padding) == 40, "ring_descriptor.padding");
+static_assert(offsetof(struct ring_descriptor, first) == 40, "ring_descriptor.first");
+static_assert(offsetof(struct ring_descriptor, grows) == 48, "ring_descriptor.grows");
+static_assert(offsetof(struct ring_descriptor, padding) == 56, "ring_descriptor.padding");
 static_assert(sizeof(struct ring_descriptor) == 64, "ring_descriptor");
 
 /* Section 0 of the area. */

@@ -11,8 +11,9 @@
 enum { FETCH_LINES_MAX = 48, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 32 };
 
 /* The layers a disk is made of. */
-/* A chain as its machine writes it; or for a replay, which writes nothing: what lies below its leaf. */
-enum disk_part { DISK_WRITTEN, DISK_BELOW_LEAF };
+/* A chain as its machine writes it; or for a replay, which writes nothing: what lies below its leaf, or all
+ * of it. */
+enum disk_part { DISK_WRITTEN, DISK_BELOW_LEAF, DISK_SEALED };
 
 struct disk_chain {
   struct page_map map;

@@ -53,15 +53,15 @@ static bool load_layers(struct disk_chain *chain, struct link *link, const PGres
                         enum disk_part part) {
   int count = PQntuples(rows);
   uint8_t leaf = chain->map.leaf;
-  bool past = part == DISK_BELOW_LEAF;
+  bool written = part == DISK_WRITTEN;
   for (int row = 0; row < count; row++) {
     uint64_t depth = number(rows, row, 0), size = number(rows, row, 3);
     bool sealed = PQgetvalue(rows, row, 4)[0] == 't';
-    if (depth + (uint64_t)(count - 1 - row) != leaf || (sealed == (depth == leaf) && !past)) {
+    if (depth + (uint64_t)(count - 1 - row) != leaf || (sealed == (depth == leaf) && written)) {
       snprintf(link->error, sizeof link->error, "its layers do not form a chain");
       return false;
     }
-    if (past && depth == leaf) break; /* written since: a replay has nothing in it yet */
+    if (part == DISK_BELOW_LEAF && depth == leaf) break; /* written since: a replay has nothing in it yet */
     chain->lo[depth] = (uint32_t)number(rows, row, 1);
     if (depth == leaf) chain->presence_lo = (uint32_t)number(rows, row, 2);
     if (!load_presence(chain, link, (uint8_t)depth, (uint32_t)number(rows, row, 2), size)) return false;
@@ -99,7 +99,9 @@ struct block_device *session_open_disk(struct session *session, uint64_t layer, 
   uint64_t cache = session->options.cache_bytes ? session->options.cache_bytes : SESSION_CACHE_DEFAULT;
   struct disk *disk = calloc(1, sizeof *disk);
   session->write.error[0] = '\0';
-  enum disk_part part = session->options.past_boot ? DISK_BELOW_LEAF : DISK_WRITTEN;
+  enum disk_part part = !session->options.past.wanted ? DISK_WRITTEN
+                        : session->past.checkpoint    ? DISK_SEALED
+                                                      : DISK_BELOW_LEAF;
   if (disk && cache_init(&disk->cache, cache) &&
       disk_chain_load(&disk->chain, &session->write, layer, part)) {
     disk->session = session;

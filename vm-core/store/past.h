@@ -1,8 +1,11 @@
-/* A machine as it was when one of its boots began, for a replay: nothing is taken, nothing is written.
+/* A machine as it was when one of its boots began, or at a checkpoint, for a replay: nothing is taken,
+ * nothing is written.
  *
- * Opened in place of taking the machine (session_options.past_boot). A guest that rebooted went on from its
- * boot before, so the replay starts at the boot with which that life of the daemon began. The disk is what
- * lay below the layer that was written from then on; the inputs are those the log has of that life. */
+ * Opened in place of taking the machine (session_options.past); where the replay begins is decided by
+ * linuxsql.find_past. A guest that rebooted went on from its boot before, so without a checkpoint the replay
+ * starts at the boot with which that life of the daemon began. The disk is what lay below the layer that was
+ * written from then on, or the checkpoint's; the inputs are those the log has from there to the boot that was
+ * asked for. */
 #ifndef STORE_PAST_H
 #define STORE_PAST_H
 
@@ -15,7 +18,8 @@ struct past_input {
   uint32_t size;
 };
 
-/* Start-up: find the boot and read its inputs over the open write link. false with one line in `reason`. */
+/* Start-up: find the beginning and read the inputs from there over the open write link. false with one line
+ * in `reason`. */
 bool past_open(struct session *session, char *reason, size_t reason_size);
 /* The next input, in order; valid until past_close. false: there is none. Hart thread. */
 bool past_next(struct past *past, struct past_input *input);

@@ -52,7 +52,7 @@ bool session_retake(struct session *session) {
   char numbers[2][24];
   const char *const values[] = {numbers[0], numbers[1]};
   if (!open_link(session, &session->write)) return false;
-  if (session->options.past_boot) return true;
+  if (session->options.past.wanted) return true;
   snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)session->machine);
   snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)session->fence);
   PGresult *row = link_query(&session->write, "select linuxsql.retake_machine($1, $2)", 2, values, false,

@@ -41,7 +41,7 @@ static bool take(struct session *session, char *reason, size_t reason_size) {
     snprintf(reason, reason_size, "out of memory");
     return false;
   }
-  if (session->options.past_boot) return past_open(session, reason, reason_size);
+  if (session->options.past.wanted) return past_open(session, reason, reason_size);
   PGresult *row = link_query(&session->write, "select id, fence, boot from linuxsql.take_machine($1)", 1,
                              values, false, SESSION_CALL_MS);
   if (!row || PQntuples(row) != 1) {
@@ -66,8 +66,11 @@ struct session *session_open(const struct session_options *options, char *reason
   session->options = *options;
   session->options.conninfo = strdup(options->conninfo);
   session->options.machine = strdup(options->machine);
+  const char *checkpoint = options->past.checkpoint;
+  if (checkpoint) session->options.past.checkpoint = strdup(checkpoint);
   input_log_init(&session->log, 0);
-  if (session->options.conninfo && session->options.machine && take(session, reason, reason_size)) {
+  if (session->options.conninfo && session->options.machine &&
+      !checkpoint == !session->options.past.checkpoint && take(session, reason, reason_size)) {
     session->log.boot = session->boot;
     return session;
   }
@@ -149,7 +152,7 @@ static void record_end(struct session *session, const char *ended, bool stay_sto
                                        " desired = case when $4::boolean then 'stopped' else desired end"
                                        " where id = $1 and fence = $2";
   struct link *link = &session->write;
-  if (session->failed || session->options.past_boot) return;
+  if (session->failed || session->options.past.wanted) return;
   snprintf(numbers[0], sizeof numbers[0], "%llu", (unsigned long long)session->machine);
   snprintf(numbers[1], sizeof numbers[1], "%llu", (unsigned long long)session->fence);
   bool plain = link_up(link) && !link_busy(link) && (!session->started || PQexitPipelineMode(link->conn));
@@ -181,5 +184,6 @@ void session_close(struct session *session, const char *ended, bool stay_stopped
   block_queue_free(&session->queue);
   free((void *)(uintptr_t)session->options.conninfo);
   free((void *)(uintptr_t)session->options.machine);
+  free((void *)(uintptr_t)session->options.past.checkpoint);
   free(session);
 }

@@ -13,6 +13,7 @@
 
 #include "store/input_log.h"
 #include "store/link.h"
+#include "store/past_wanted.h"
 #include "store/pin.h"
 #include "store/queue.h"
 
@@ -22,8 +23,8 @@ struct session_options {
   const char *conninfo;
   const char *machine;
   unsigned orphan_timeout_s;
-  uint64_t cache_bytes; /* of the disk's cache; 0 = SESSION_CACHE_DEFAULT */
-  uint64_t past_boot;   /* not 0: for a replay of this boot (store/past.h); nothing is taken or written */
+  uint64_t cache_bytes;    /* of the disk's cache; 0 = SESSION_CACHE_DEFAULT */
+  struct past_wanted past; /* its string is a copy */
   void (*lost)(void *opaque, const char *reason);
   void *opaque;
 };
@@ -32,9 +33,11 @@ enum { SESSION_CACHE_DEFAULT = 64 << 20, SESSION_CALL_MS = 10000 };
 
 /* What store/past.h opened. */
 struct past {
-  uint64_t leaf;  /* its disk is what lies below; 0: no disk */
-  PGresult *rows; /* inputs */
-  int next;       /* row of the next one */
+  uint64_t checkpoint; /* it begins there; 0: with a boot */
+  uint64_t disk;       /* layer: of the checkpoint, or the one its boot wrote to; 0: no disk */
+  uint64_t boot, end;  /* what db_past says */
+  PGresult *rows;      /* inputs */
+  int next;            /* row of the next one */
 };
 
 struct session {

@@ -57,14 +57,19 @@ bool state_find(struct state_store *store, const char *name, struct state_saved 
   static const char *const by_row =
       "select c.id, c.ram_layer, c.disk_layer, c.instret, c.time_ns, c.cpu from linuxsql.machine m"
       " join linuxsql.checkpoint c on c.id = m.restore_from where m.id = $1";
+  static const char *const by_id =
+      "select id, ram_layer, disk_layer, instret, time_ns, cpu from linuxsql.checkpoint where id = $1";
+  const struct session *session = store->session;
+  bool past = session->options.past.wanted;
   char machine[24];
   const char *const values[] = {machine, name};
   *saved = (struct state_saved){0};
-  snprintf(machine, sizeof machine, "%llu", (unsigned long long)store->session->machine);
+  snprintf(machine, sizeof machine, "%llu",
+           (unsigned long long)(past ? session->past.checkpoint : session->machine));
   pthread_mutex_lock(&store->use);
   PGresult *row = NULL;
   if (state_link(store, error))
-    row = state_query(store, name ? by_name : by_row, name ? 2 : 1, values, error);
+    row = state_query(store, past ? by_id : name ? by_name : by_row, !past && name ? 2 : 1, values, error);
   bool good = row != NULL;
   if (good && PQntuples(row) == 1) {
     saved->id = number(row, 0);
@@ -123,6 +128,7 @@ static bool take(struct state_store *store, const struct state_saved *saved, str
   uint64_t disk_layer = 0;
   if (!state_link(store, error)) return false;
   if (!ram_map_load(map, store, saved->ram_layer, ram_bytes, error)) return false;
+  if (store->session->options.past.wanted) return true; /* its disk lies over the checkpoint's already */
   if (!begin_restore(store, saved, &disk_layer, error)) return false;
   if (!disk_layer || disk_chain_load(chain, &store->link, disk_layer, DISK_WRITTEN)) return true;
   link_error(store, error);
@@ -138,7 +144,8 @@ bool state_take(struct state_store *store, const struct state_saved *saved, stru
   if (!good) state_fail(error, "55000", "the checkpoint is of a machine with another disk");
   good = good && take(store, saved, &chain, &map, ram_bytes, error);
   struct disk_control control = {.kind = good ? DISK_REPLACE : DISK_RELEASE, .chain = &chain};
-  int failed = disk ? control_disk(disk, &control) : 0;
+  bool past = store->session->options.past.wanted;
+  int failed = disk && !past ? control_disk(disk, &control) : 0;
   if (good && failed) state_fail(error, "58000", "the disk of the checkpoint cannot be used");
   good = good && !failed;
   if (good && !start_loading(store, &map, ram, stale)) {

@@ -37,14 +37,16 @@ struct state_saved {
   uint64_t instret, time_ns;
   struct blob state;
 };
-/* By the machine's name for it; NULL: the one its row says to begin with, id 0 when there is none. Blocks. */
+/* By the machine's name for it; NULL: the one its row says to begin with, id 0 when there is none. For a
+ * replay always the one it begins at. Blocks. */
 bool state_find(struct state_store *store, const char *name, struct state_saved *saved,
                 struct state_error *error);
 static inline void state_free(struct state_saved *saved) { blob_free(&saved->state); }
 
 /* Make the checkpoint the machine's present, in one transaction: the disk becomes a new layer over the saved
- * one. RAM at `ram` is loaded from now on; `stale[granule]` nonzero: it holds other bytes now (freed here).
- * The disk must be held (DISK_HOLD) and is free again afterwards, whatever the result. Hart thread. Blocks.
+ * one (but for a replay, which writes nothing). RAM at `ram` is loaded from now on; `stale[granule]` nonzero:
+ * it holds other bytes now (freed here). The disk must be held (DISK_HOLD) and is free again afterwards,
+ * whatever the result. Hart thread. Blocks.
  */
 bool state_take(struct state_store *store, const struct state_saved *saved, struct block_device *disk,
                 uint8_t *ram, uint64_t ram_bytes, uint8_t *stale, struct state_error *error);

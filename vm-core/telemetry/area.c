@@ -97,5 +97,11 @@ uint64_t telemetry_generation(const struct telemetry *telemetry) {
 void telemetry_set_generation(struct telemetry *telemetry, uint64_t generation) {
   if (!telemetry) return;
   __atomic_store_n(&((struct telemetry_header *)telemetry->area)->generation, generation, __ATOMIC_RELEASE);
+  struct telemetry_header *header = (struct telemetry_header *)telemetry->area;
+  for (unsigned number = 0; number < RING_COUNT; number++) {
+    struct ring_descriptor *ring =
+        (struct ring_descriptor *)(header->ring + number * (sizeof(struct ring_descriptor) / 8));
+    __atomic_store_n(&ring->grows, ring->committed, __ATOMIC_RELEASE);
+  }
   faults_clear(telemetry);
 }

@@ -28,7 +28,7 @@ void ring_append(struct telemetry *telemetry, unsigned number, const void *recor
 
 void *ring_record(struct telemetry *telemetry, unsigned number, uint64_t n) {
   const struct ring_descriptor *ring = descriptor(telemetry, number);
-  if (n >= ring->committed || n + ring->capacity < ring->reserved) return NULL;
+  if (n >= ring->committed || n + ring->capacity < ring->reserved || n < ring->first) return NULL;
   return place(telemetry, ring, n);
 }
 
@@ -91,6 +91,17 @@ void telemetry_extents(const struct telemetry *telemetry, uint64_t *rings, uint6
     counters[counter] = atomic_load_explicit(&telemetry->counters[counter], memory_order_relaxed);
 }
 
+void telemetry_go_on(struct telemetry *telemetry, const uint64_t *rings, const uint64_t *counters) {
+  for (unsigned number = 0; number < RING_COUNT; number++) {
+    struct ring_descriptor *ring = descriptor(telemetry, number);
+    ring->first = rings[number];
+    __atomic_store_n(&ring->reserved, rings[number], __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->committed, rings[number], __ATOMIC_RELEASE);
+  }
+  for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+    telemetry_set(telemetry, counter, counters[counter]);
+}
+
 void telemetry_console(struct telemetry *telemetry, uint64_t instret, unsigned device, const void *bytes,
                        unsigned length) {
   if (!telemetry || length == 0) return;
@@ -108,13 +119,14 @@ uint64_t telemetry_console_committed(const struct telemetry *telemetry) {
 uint64_t telemetry_console_oldest(const struct telemetry *telemetry) {
   const struct ring_descriptor *ring = descriptor(telemetry, RING_CONSOLE);
   uint64_t reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
-  return reserved > ring->capacity ? reserved - ring->capacity : 0;
+  uint64_t oldest = reserved > ring->capacity ? reserved - ring->capacity : 0;
+  return oldest > ring->first ? oldest : ring->first;
 }
 
 bool telemetry_console_read(const struct telemetry *telemetry, uint64_t n, struct console_record *record) {
   const struct ring_descriptor *ring = descriptor(telemetry, RING_CONSOLE);
   uint64_t committed = telemetry_console_committed(telemetry);
-  if (n >= committed || n + ring->capacity < committed) return false;
+  if (n >= committed || n + ring->capacity < committed || n < ring->first) return false;
   memcpy(record, place(telemetry, ring, n), sizeof *record);
   atomic_thread_fence(memory_order_acquire);
   return n + ring->capacity >= __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);

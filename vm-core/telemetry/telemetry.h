@@ -77,7 +77,12 @@ void telemetry_snapshot(const struct telemetry *telemetry, struct hart_snapshot 
  * hart stands still; any thread. */
 void telemetry_extents(const struct telemetry *telemetry, uint64_t *rings, uint64_t *counters);
 
-/* The machine was reset: boot counter for readers. Faults still open are forgotten. */
+/* Go on counting from what telemetry_extents told at an earlier instant, before any reader looks: the records
+ * of before are not there. Hart thread. */
+void telemetry_go_on(struct telemetry *telemetry, const uint64_t *rings, const uint64_t *counters);
+
+/* The machine was reset or put back: boot counter for readers; instret may fall here. Faults still open are
+ * forgotten. */
 void telemetry_set_generation(struct telemetry *telemetry, uint64_t generation);
 uint64_t telemetry_generation(const struct telemetry *telemetry); /* any thread */
 

@@ -72,6 +72,9 @@ static void test_bad(struct rig *t) {
       {"--bare f --paused=yes", "takes no value"},
       {"--bios f --kernel k --paused", "needs --control"},
       {"--bios f --kernel k --replay a --input-log b", "exclude each other"},
+      {"--bios f --kernel k --replay-boot 1", "belong to --db"},
+      {"--db x --replay-from a --checkpoint b", "belong to --db, without"},
+      {"--db x --replay-to 5", "--replay-to belongs to --replay-boot"},
       {"--bare f --view-timeout 0", "--view-timeout must be"},
       {"--bare f --view-pool 4K", "--view-pool must be"},
   };

@@ -32,7 +32,7 @@ void client_close(struct control *control, struct client *client) {
     work_abandon(control->runner);
   }
   views_close_client(&control->views, (unsigned)(client - control->clients));
-  if (control->config->replay_boot && client->greeted)
+  if (config_past(control->config) && client->greeted)
     runner_quit(control->runner, "nobody looks at this past any more", true);
   close(client->fd);
   client->fd = -1;

@@ -119,8 +119,11 @@ static bool check(const struct config *config, char *error, size_t size) {
     problem = "--paused needs --control";
   else if (config->replay && config->input_log)
     problem = "--replay and --input-log exclude each other";
-  else if (config->replay_boot && (!config->db || config->replay || config->input_log))
-    problem = "--replay-boot belongs to --db, without --replay and --input-log";
+  else if (config_past(config) && (!config->db || config->replay || config->input_log || config->checkpoint))
+    problem =
+        "--replay-boot and --replay-from belong to --db, without --replay, --input-log and --checkpoint";
+  else if (config->replay_to && !config_past(config))
+    problem = "--replay-to belongs to --replay-boot";
   else if (config->memory && !memory_allowed(config->memory))
     problem = "--memory must be a multiple of 2M between 16M and 64G";
   else if (config->orphan_timeout == 0 || config->orphan_timeout > 86400)

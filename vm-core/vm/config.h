@@ -38,6 +38,11 @@ struct config {
 #undef OPTION
 };
 
+/* Whether a past life of a machine is replayed from the database. */
+static inline bool config_past(const struct config *config) {
+  return config->replay_boot || config->replay_from;
+}
+
 enum config_result { CONFIG_RUN, CONFIG_HELP, CONFIG_ERROR };
 
 /* CONFIG_ERROR: one line without newline in `error`. Options may be written --name VALUE or --name=VALUE. */

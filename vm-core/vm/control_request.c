@@ -164,6 +164,20 @@ void step_begin(struct control *control, struct client *client, struct pending *
   }
 }
 
+/* past: means the boot that is replayed. */
+static bool place_in_past(struct control *control, struct client *client, const struct request *request,
+                          struct step *step) {
+  uint64_t end;
+  if (!step->past) return true;
+  if (!control->machine->db || !db_past(control->machine->db, &step->boot, &end)) {
+    answer_error(client, request->id, "22023", "only a replay goes to an instant of the past", "");
+    return false;
+  }
+  if (step->number < end) return true;
+  answer_error(client, request->id, "55000", "the instant is not one of the history that is replayed", "");
+  return false;
+}
+
 static void on_step(struct control *control, struct client *client, struct request *request) {
   struct step step;
   char error[320];
@@ -180,6 +194,7 @@ static void on_step(struct control *control, struct client *client, struct reque
                  "instret:N, idle; from SQL also sym:NAME, proc:NAME, syscall:NAME.");
     return;
   }
+  if (!place_in_past(control, client, request, &step)) return;
   struct pending *pending = wait_for(client, request, PENDING_STEP_START);
   if (!pending) return;
   pending->step = step;

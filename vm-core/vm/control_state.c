@@ -14,7 +14,7 @@ bool work_begin(struct control *control, struct client *client, const struct pen
 
 static void want(struct control *control, struct client *client, const struct request *request,
                  enum work_kind kind, const char *name) {
-  if (control->config->replay_boot && kind != WORK_HASH) {
+  if (config_past(control->config) && kind != WORK_HASH) {
     answer_error(client, request->id, "55000", "a replay of the past is neither saved nor restored", "");
     return;
   }

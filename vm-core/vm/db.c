@@ -89,8 +89,10 @@ static bool load_row(struct db *db, const PGresult *row) {
   machine->start_paused = strcmp(PQgetvalue(row, 0, COLUMN_DESIRED), "paused") == 0;
   machine->rtc_fixed = !PQgetisnull(row, 0, COLUMN_RTC);
   machine->rtc_epoch_ns = machine->rtc_fixed ? number(row, COLUMN_RTC) : 0;
-  machine->restore = PQgetvalue(row, 0, COLUMN_RESTORE)[0] == 't';
-  machine->checkpoint_every = db->session->options.past_boot ? 0 : number(row, COLUMN_EVERY);
+  const struct session *session = db->session;
+  machine->restore =
+      session->options.past.wanted ? session->past.checkpoint : PQgetvalue(row, 0, COLUMN_RESTORE)[0] == 't';
+  machine->checkpoint_every = db->session->options.past.wanted ? 0 : number(row, COLUMN_EVERY);
   snprintf(link->error, sizeof link->error, "its row is damaged");
   bool network = !PQgetisnull(row, 0, COLUMN_NETWORK);
   if (network) machine->network = strdup(PQgetvalue(row, 0, COLUMN_NETWORK));
@@ -119,8 +121,8 @@ static bool begin_boot(struct db *db, bool restored, char *reason, size_t reason
 
 /* Writes of a replay stay in memory. */
 static bool open_past_disk(struct db *db, char *reason, size_t reason_size) {
-  if (!db->session->past.leaf) return true;
-  db->below = session_open_disk(db->session, db->session->past.leaf, reason, reason_size);
+  if (!db->session->past.disk) return true;
+  db->below = session_open_disk(db->session, db->session->past.disk, reason, reason_size);
   if (!db->below) return false;
   db->machine.disk = block_overlay_open(db->below, PAST_DISK_MAX);
   if (!db->machine.disk) snprintf(reason, reason_size, "out of memory");
@@ -128,7 +130,7 @@ static bool open_past_disk(struct db *db, char *reason, size_t reason_size) {
 }
 
 static bool open_disk(struct db *db, const PGresult *row, char *reason, size_t reason_size) {
-  if (db->session->options.past_boot) return open_past_disk(db, reason, reason_size);
+  if (db->session->options.past.wanted) return open_past_disk(db, reason, reason_size);
   if (PQgetisnull(row, 0, COLUMN_DISK)) return true;
   db->machine.disk = session_open_disk(db->session, number(row, COLUMN_DISK), reason, reason_size);
   return db->machine.disk != NULL;
@@ -154,7 +156,7 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
                                             .machine = options->machine,
                                             .orphan_timeout_s = options->orphan_timeout_s,
                                             .cache_bytes = options->cache_bytes,
-                                            .past_boot = options->past_boot,
+                                            .past = options->past,
                                             .lost = options->lost,
                                             .opaque = options->opaque};
   struct db *db = calloc(1, sizeof *db);
@@ -163,7 +165,7 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
     return NULL;
   }
   db->session = session_open(&session_options, reason, reason_size);
-  bool past = options->past_boot;
+  bool past = options->past.wanted;
   bool good = db->session && (past || begin_boot(db, options->restored, reason, reason_size)) &&
               load(db, reason, reason_size);
   if (good) db->state = state_open(db->session, options->loaded, options->opaque);
@@ -212,6 +214,12 @@ bool db_next_input(struct db *db, struct db_input *input) {
   if (!past_next(&db->session->past, &past)) return false;
   *input = (struct db_input){past.boot, past.instret, past.time_ns, past.kind, past.payload, past.size};
   return true;
+}
+
+bool db_past(const struct db *db, uint64_t *boot, uint64_t *end) {
+  *boot = db->session->past.boot;
+  *end = db->session->past.end;
+  return db->session->options.past.wanted;
 }
 
 uint64_t db_next_boot(struct db *db) { return input_log_next_boot(&db->session->log); }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/past_wanted.h"
 #include "store/state.h"
 
 struct block_device;
@@ -21,7 +22,7 @@ struct db_options {
   unsigned orphan_timeout_s; /* without PostgreSQL for longer: lost() */
   uint64_t cache_bytes;      /* of disk cache; 0 = 64 MiB */
   bool restored;             /* it will go on from a checkpoint, whatever its row says */
-  uint64_t past_boot;        /* not 0: replay this boot; the machine is not taken and nothing is written */
+  struct past_wanted past;   /* a replay */
   /* I/O thread, at most once: the machine must stop now, without a word to the guest. `reason` is one line
    * for the log and lives until db_close. Every block request ends with -ESHUTDOWN from here on. */
   void (*lost)(void *opaque, const char *reason);
@@ -70,6 +71,10 @@ bool db_log_input(struct db *db, uint64_t instret, uint64_t time_ns, const char 
 /* How many inputs were appended so far; have so many been committed? The second asks for it. Any thread. */
 uint64_t db_inputs(struct db *db);
 bool db_inputs_kept(struct db *db, uint64_t count);
+
+/* Of a replay: the boot that was asked for, as it is counted where the replay lives it, and the first instant
+ * of it that belongs to another history (UINT64_MAX: none). false: the machine is no replay. */
+bool db_past(const struct db *db, uint64_t *boot, uint64_t *end);
 
 /* The next logged input of a past boot, in order; `kind` and `payload` live until db_close. Hart thread. */
 struct db_input {

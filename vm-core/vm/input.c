@@ -92,7 +92,7 @@ bool input_init(struct input *input, struct machine *machine, const struct confi
   if (!open_file(&input->log, config->input_log, "we", error, size) ||
       !open_file(&input->replay, config->replay, "re", error, size))
     return false;
-  input->replaying = config->replay || config->replay_boot;
+  input->replaying = config->replay || config_past(config);
   if (input->replay) read_next(input);
   return true;
 }

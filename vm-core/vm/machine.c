@@ -56,7 +56,10 @@ static bool open_database(struct machine *machine, const struct machine_lost *lo
                                .orphan_timeout_s = (unsigned)config->orphan_timeout,
                                .cache_bytes = config->disk_cache,
                                .restored = config->checkpoint != NULL,
-                               .past_boot = config->replay_boot,
+                               .past = {.wanted = config_past(config),
+                                        .boot = config->replay_boot,
+                                        .instret = config->replay_to,
+                                        .checkpoint = config->replay_from},
                                .lost = lost->call,
                                .loaded = lost->loaded,
                                .opaque = lost->opaque};
@@ -89,7 +92,7 @@ static void set_clock(struct machine *machine) {
   if (row->rtc_fixed) return;
   void *opaque = machine->hooks.log_opaque;
   uint64_t *base_ns = &machine->rtc.base_ns;
-  if (machine->config->replay_boot) {
+  if (config_past(machine->config)) {
     machine->hooks.replayed(opaque, "clock", base_ns, sizeof *base_ns);
     return;
   }
@@ -194,7 +197,7 @@ static bool start_network(struct machine *machine, char *error, size_t size) {
   const char *text = machine->config->net;
   if (!text && machine->db) text = db_machine(machine->db)->network;
   machine->has_network = text && *text;
-  bool replays = machine->config->replay || machine->config->replay_boot;
+  bool replays = machine->config->replay || config_past(machine->config);
   if (!machine->has_network || replays) network_stop(machine->network);
   if (!machine->has_network) return true;
   return network_parse(&machine->network_options, text, error, size) &&
@@ -216,7 +219,7 @@ bool machine_create(struct machine *machine, const struct config *config, const 
     return false;
   }
   const struct db_machine *row = machine->db ? db_machine(machine->db) : NULL;
-  bool restore = row && !config->replay_boot && (config->checkpoint || row->restore), broken;
+  bool restore = row && (config->checkpoint || row->restore), broken;
   if (!restore) return boot(machine, error, size);
   struct state_error why;
   bus_reset(&machine->bus);

@@ -64,7 +64,7 @@ static bool start(struct session *session, const struct config *config, const si
       !open_stats(session, config, error, size) ||
       !input_init(&session->input, &session->machine, config, error, size))
     return false;
-  if (config->net || (config->db && !config->replay_boot))
+  if (config->net || (config->db && !config_past(config)))
     network_prepare(&session->network); /* while programs may still be run */
   session->files_confined =
       confine_files(&(struct confine_paths){config->control, config->disk, getenv("LINUXSQL_JIT_DUMP")});

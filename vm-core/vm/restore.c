@@ -29,10 +29,11 @@ static uint8_t *used_granules(const struct ram *ram) {
   return used;
 }
 
+/* A replay's disk is of its own making. */
 static bool hold_disk(const struct machine *machine, struct state_error *error) {
   struct disk_control control = {.kind = DISK_HOLD};
   struct block_request request = {.op = BLOCK_CONTROL, .buffer = &control};
-  if (!machine->disk) return true;
+  if (!machine->disk || config_past(machine->config)) return true;
   block_submit(machine->disk, &request);
   if (block_wait(&request) == 0) return true;
   *error = (struct state_error){"55000", "the disk cannot be put aside now"};
@@ -51,11 +52,13 @@ static bool take(struct machine *machine, const struct state_saved *saved, struc
   return true;
 }
 
-/* Like every other thing from outside, it is in the log: a replay of the boot before ends here. */
+/* Like every other thing from outside, it is in the log: a replay of the boot before ends here, and one of
+ * this boot begins. */
 static void note(struct machine *machine, const struct state_saved *saved) {
   if (machine->started) machine->generation = db_next_boot(machine->db);
   machine->started = true;
-  machine->hooks.log_input(machine->hooks.log_opaque, "restore", &saved->id, sizeof saved->id);
+  if (!config_past(machine->config))
+    machine->hooks.log_input(machine->hooks.log_opaque, "restore", &saved->id, sizeof saved->id);
   telemetry_set_generation(machine->telemetry, machine->generation);
 }
 

@@ -88,11 +88,18 @@ static bool paced(const struct runner *runner) {
   return runner->mode == MODE_RUNNING && runner->config->idle == IDLE_PACE && !runner->input->replaying;
 }
 
+/* Whether the step's instret is one of the present boot. */
+static bool step_here(const struct runner *runner) {
+  return !runner->step.boot || runner->step.boot == runner->machine->generation;
+}
+
 /* A step to an instant within this idling ends there. */
 static uint64_t limit_to_instant(struct runner *runner, uint64_t ns) {
   struct hart *hart = &runner->machine->hart;
   const struct step *step = &runner->step;
-  if (!runner->step_open || step->kind != STEP_INSTANT || hart_instret(hart) != step->number) return ns;
+  if (!runner->step_open || step->kind != STEP_INSTANT || !step_here(runner) ||
+      hart_instret(hart) != step->number)
+    return ns;
   uint64_t left = step->time_ns - hart_time_ns(hart);
   if (left > ns) return ns;
   hart_request_stop(hart, STOP_REQUESTED);
@@ -186,7 +193,17 @@ static void finish_step(struct runner *runner, const char *stopped_by, bool met)
 
 static bool at_instant(const struct runner *runner) {
   const struct hart *hart = &runner->machine->hart;
-  return hart_instret(hart) == runner->step.number && hart_time_ns(hart) == runner->step.time_ns;
+  return step_here(runner) && hart_instret(hart) == runner->step.number &&
+         hart_time_ns(hart) == runner->step.time_ns;
+}
+
+static bool at_instret(const struct runner *runner) {
+  return step_here(runner) && hart_instret(&runner->machine->hart) >= runner->step.number;
+}
+
+/* Its boot has gone by. */
+static bool boot_missed(const struct runner *runner) {
+  return runner->step.boot && runner->step.boot < runner->machine->generation;
 }
 
 static void begin_step(struct runner *runner) {
@@ -197,12 +214,12 @@ static void begin_step(struct runner *runner) {
   runner->console->matched = false;
   matcher_init(&runner->console->matcher, step->text, step->kind == STEP_CONSOLE ? step->text_length : 0);
   bool met = (step->kind == STEP_FIRST_USER && runner->machine->user_seen) ||
-             (step->kind == STEP_INSTRET && hart_instret(&runner->machine->hart) >= step->number) ||
+             (step->kind == STEP_INSTRET && at_instret(runner)) ||
              (step->kind == STEP_INSTANT && at_instant(runner)) ||
              (step->kind == STEP_BOOT && runner->machine->generation >= step->number);
   if (met)
     finish_step(runner, step_name(step), true);
-  else if (runner->step_max == 0)
+  else if (runner->step_max == 0 || boot_missed(runner))
     finish_step(runner, "budget", false);
 }
 
@@ -216,9 +233,12 @@ static void reboot(struct runner *runner) {
   pthread_mutex_lock(&runner->lock);
   if (!reset) set_end(runner, END_FAILED, error);
   pace_start(&runner->pace, 0);
-  bool there = runner->step_open && !runner->step_fresh && runner->step.kind == STEP_BOOT &&
-               runner->machine->generation >= runner->step.number;
-  if (there) finish_step(runner, step_name(&runner->step), true);
+  bool stepping = runner->step_open && !runner->step_fresh;
+  bool there = runner->step.kind == STEP_BOOT && runner->machine->generation >= runner->step.number;
+  if (stepping && there)
+    finish_step(runner, step_name(&runner->step), true);
+  else if (stepping && boot_missed(runner))
+    finish_step(runner, "budget", false);
 }
 
 static void power_off(struct runner *runner) {
@@ -240,7 +260,7 @@ static void first_user(struct runner *runner) {
 /* It has gone by: the run is not the one the instant was taken from. */
 static bool instant_missed(const struct runner *runner) {
   const struct hart *hart = &runner->machine->hart;
-  return runner->step.kind == STEP_INSTANT &&
+  return runner->step.kind == STEP_INSTANT && step_here(runner) &&
          (hart_instret(hart) > runner->step.number || hart_time_ns(hart) > runner->step.time_ns);
 }
 
@@ -252,7 +272,7 @@ static bool step_met(const struct runner *runner, enum stop_reason reason) {
   case STEP_FAULT: return reason == STOP_FAULT;
   case STEP_IDLE: return reason == STOP_IDLE || reason == STOP_HALTED;
   case STEP_CONSOLE: return runner->console->matched;
-  case STEP_INSTRET: return hart_instret(&runner->machine->hart) >= runner->step.number;
+  case STEP_INSTRET: return at_instret(runner);
   case STEP_INSTANT: return at_instant(runner);
   default: return false;
   }
@@ -297,7 +317,7 @@ static void run_slice(struct runner *runner) {
   if (runner->step_open) {
     uint64_t left = runner->step_max - runner->step_executed;
     if (left < limits.stop_at_instret - start) limits.stop_at_instret = start + left;
-    step_limits(&runner->step, start, &limits, &breakpoint);
+    if (step_here(runner)) step_limits(&runner->step, start, &limits, &breakpoint);
   }
   runner_views_limit(runner, &limits);
   pthread_mutex_unlock(&runner->lock);

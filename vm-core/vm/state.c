@@ -4,12 +4,13 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "gen/telemetry.h"
 #include "hart/state.h"
 #include "mmu/mmu.h"
 
 /* "LSQSTATE", little-endian. */
 #define STATE_MAGIC UINT64_C(0x455441545351534c)
-enum { STATE_VERSION = 1, NOTE_USER_SEEN = 1, SHA_BYTES = 32, MESSAGE_BYTES = 200 };
+enum { STATE_VERSION = 2, STATE_OLDEST = 1, NOTE_USER_SEEN = 1, SHA_BYTES = 32, MESSAGE_BYTES = 200 };
 
 static bool fail(struct state_error *error, const char *sqlstate, const char *message) {
   memcpy(error->sqlstate, sqlstate, sizeof error->sqlstate);
@@ -22,6 +23,17 @@ static void digest(const uint8_t *bytes, size_t size, uint8_t out[SHA_BYTES]) {
   sha256_init(&hash);
   sha256_update(&hash, bytes, size);
   sha256_final(&hash, out);
+}
+
+/* No part of the guest's state: for a replay that begins here, so that it numbers and counts as its original
+ * did. */
+static void pack_telemetry(const struct machine *machine, struct blob *out) {
+  uint64_t rings[RING_COUNT], counters[COUNTER_COUNT];
+  telemetry_extents(machine->telemetry, rings, counters);
+  size_t telemetry = blob_begin(out);
+  blob_put(out, rings, sizeof rings);
+  blob_put(out, counters, sizeof counters);
+  blob_end(out, telemetry);
 }
 
 bool state_pack(const struct machine *machine, struct blob *out) {
@@ -40,6 +52,7 @@ bool state_pack(const struct machine *machine, struct blob *out) {
   size_t mmu = blob_begin(out);
   mmu_save(&machine->hart, out);
   blob_end(out, mmu);
+  pack_telemetry(machine, out);
   return !out->failed;
 }
 
@@ -55,7 +68,7 @@ bool state_finish(struct blob *blob) {
 struct parts {
   uint32_t notes;
   uint64_t ram_bytes;
-  struct blob_reader devices, mmu;
+  struct blob_reader devices, mmu, telemetry; /* telemetry: nothing in version 1 */
   uint64_t words[HART_STATE_WORDS];
 };
 
@@ -66,7 +79,8 @@ static bool split(const struct blob *blob, struct parts *parts, struct state_err
   struct blob_reader in = {blob->bytes, size, false};
   if (blob_get_u64(&in) != STATE_MAGIC)
     return fail(error, "XX001", "the saved state is damaged: no such mark");
-  if (blob_get_u32(&in) != STATE_VERSION)
+  uint32_t version = blob_get_u32(&in);
+  if (version < STATE_OLDEST || version > STATE_VERSION)
     return fail(error, "0A000", "the saved state is of a version this program does not know");
   digest(blob->bytes, size, sha);
   if (memcmp(sha, blob->bytes + size, sizeof sha) != 0)
@@ -76,6 +90,7 @@ static bool split(const struct blob *blob, struct parts *parts, struct state_err
   parts->devices = blob_get_part(&in);
   struct blob_reader hart = blob_get_part(&in);
   parts->mmu = blob_get_part(&in);
+  parts->telemetry = version > 1 ? blob_get_part(&in) : (struct blob_reader){0};
   blob_get(&hart, parts->words, sizeof parts->words);
   if (!blob_done(&in) || !blob_done(&hart) || parts->notes > NOTE_USER_SEEN)
     return fail(error, "XX001", "the saved state is damaged: its parts do not fit");
@@ -91,6 +106,15 @@ bool state_check(const struct blob *blob, uint64_t ram_bytes, struct state_error
   if (hart_state_check(parts.words, what)) return true;
   snprintf(message, sizeof message, "the saved state is damaged: %s", what);
   return fail(error, "XX001", message);
+}
+
+/* Written by a program with other counters, it is left out. */
+static void replay_telemetry(struct machine *machine, struct blob_reader *in) {
+  uint64_t rings[RING_COUNT], counters[COUNTER_COUNT];
+  if (!config_past(machine->config) || in->left != sizeof rings + sizeof counters) return;
+  blob_get(in, rings, sizeof rings);
+  blob_get(in, counters, sizeof counters);
+  telemetry_go_on(machine->telemetry, rings, counters);
 }
 
 static bool load_hart(struct machine *machine, const struct parts *parts, struct state_error *error) {
@@ -114,6 +138,7 @@ bool state_unpack(struct machine *machine, const struct blob *blob, struct state
   char message[MESSAGE_BYTES];
   if (!split(blob, &parts, error) || !load_hart(machine, &parts, error)) return false;
   machine->user_seen = parts.notes & NOTE_USER_SEEN;
+  replay_telemetry(machine, &parts.telemetry);
   if (!bus_load(&machine->bus, &parts.devices, message, sizeof message)) return fail(error, "XX001", message);
   if (!mmu_load(&machine->hart, &parts.mmu) || !blob_done(&parts.devices) || !blob_done(&parts.mmu))
     return fail(error, "XX001", "the saved state is damaged: cached translations");

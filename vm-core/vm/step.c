@@ -84,6 +84,7 @@ static bool parse(struct step *step, char *word) {
   if (starts(word, "fault:", &rest)) return parse_fault(step, rest);
   if (starts(word, "console:", &rest)) return step->kind = STEP_CONSOLE, set_text(step, rest);
   if (starts(word, "instret:", &rest)) return parse_instret(step, rest);
+  if (starts(word, "past:", &rest)) return step->past = true, parse_instret(step, rest);
   if (starts(word, "boot:", &rest)) return step->kind = STEP_BOOT, number(rest, &step->number);
   return false;
 }

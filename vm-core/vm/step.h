@@ -11,8 +11,9 @@ enum step_kind {
   STEP_ECALL,
   STEP_FAULT,
   STEP_CONSOLE,
-  STEP_INSTRET,
-  STEP_INSTANT, /* instret:N@TIME: N instructions retired, and that guest time reached by idling */
+  STEP_INSTRET, /* instret:N, past:N */
+  STEP_INSTANT, /* instret:N@TIME, past:N@TIME: N instructions retired, and that guest time reached by idling
+                 */
   STEP_BOOT,    /* boot:N: the start of that boot, or of a later one */
   STEP_IDLE,
 };
@@ -23,6 +24,8 @@ struct step {
   enum step_kind kind;
   uint64_t number;  /* pc, ecall number, instret, boot, or the set of exception codes of a fault */
   uint64_t time_ns; /* of an instant */
+  bool past;        /* instret and instant: of the boot that is replayed */
+  uint64_t boot;    /* 0: of any boot; set when the step is taken */
   unsigned reg;     /* of str:REG, 0: none */
   unsigned text_length;
   char text[STEP_TEXT_MAX + 1]; /* of console: or str:, NUL-terminated, no NUL inside */

@@ -58,8 +58,9 @@ export class Machines {
     return this.#past.peek(name) ?? this.get(name);
   }
 
-  replay(name: string): Promise<ReplayResult> {
-    return this.#past.replay(this.get(name));
+  /** As PastMachines.replay; checkpoints by their names. */
+  replay(name: string, checkpoint?: string, until?: string): Promise<ReplayResult> {
+    return this.#past.replay(this.get(name), checkpoint, until);
   }
 
   #path(name: string): string {

@@ -1,4 +1,4 @@
-/** A linuxsql-vm that replays a boot of a machine (--replay-boot). It ends by itself when its connection here ends. */
+/** A linuxsql-vm that replays a machine's past (--replay-boot, --replay-from). It ends by itself when its connection here ends. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,19 @@ export interface Program {
   conninfo: string;
 }
 
+/** Where a replay begins, and how its result is called. */
+export interface Beginning {
+  /** Whose past it is. */
+  machine: string;
+  name: string;
+  /** undefined: the boot in which the checkpoint was taken. */
+  boot?: bigint;
+  /** The instant that is wanted: it begins at the nearest checkpoint before it. Without, with the boot. */
+  instret?: bigint;
+  /** It begins at this checkpoint. */
+  checkpoint?: string;
+}
+
 const startMs = 30_000;
 const pollMs = 5;
 /** Two billion instructions take seconds; this is for a past that is far. */
@@ -20,15 +33,13 @@ const keptOutput = 2000;
 const farthest = 2n ** 63n - 1n;
 
 export class PastDaemon {
-  readonly boot: bigint;
   readonly machine: Machine;
   readonly #child: ChildProcess;
   readonly #socket: string;
   #said = '';
   #ended = false;
 
-  private constructor(name: string, boot: bigint, socket: string, child: ChildProcess) {
-    this.boot = boot;
+  private constructor(name: string, socket: string, child: ChildProcess) {
     this.machine = new Machine(name, socket);
     this.#child = child;
     this.#socket = socket;
@@ -39,21 +50,18 @@ export class PastDaemon {
     child.on('exit', () => this.#end(''));
   }
 
-  /** Starts it and brings it to the first instruction of the boot. `machine`: whose boot; `name`: of the result. */
-  static async start(
-    program: Program,
-    machine: string,
-    name: string,
-    boot: bigint,
-    socket: string,
-  ): Promise<PastDaemon> {
-    const options = ['--replay-boot', String(boot), '--paused', '--poweroff', 'hold', '--view-pool', '16M'];
+  /** Starts it; it stands at its beginning. */
+  static async start(program: Program, beginning: Beginning, socket: string): Promise<PastDaemon> {
+    const { machine, name, boot, instret, checkpoint } = beginning;
+    const options = ['--paused', '--poweroff', 'hold', '--view-pool', '16M'];
+    if (boot !== undefined) options.push('--replay-boot', String(boot));
+    if (boot !== undefined && instret) options.push('--replay-to', String(instret));
+    if (checkpoint !== undefined) options.push(`--replay-from=${checkpoint}`);
     const args = ['--db', program.conninfo, '--machine', machine, ...options, '--control', socket];
     const child = spawn(program.path, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    const daemon = new PastDaemon(name, boot, socket, child);
+    const daemon = new PastDaemon(name, socket, child);
     try {
       await daemon.#greet();
-      await daemon.#step(`boot:${boot}`, () => true);
       return daemon;
     } catch (error) {
       daemon.kill();
@@ -65,10 +73,16 @@ export class PastDaemon {
     return this.#ended;
   }
 
-  /** On to where so many instructions are retired; with a time, to that moment of the idling there. */
+  /** On to where so many instructions of its boot are retired; with a time, to that moment of the idling there. */
   async goTo(instret: bigint, timeNs?: bigint): Promise<void> {
-    const condition = timeNs === undefined ? `instret:${instret}` : `instret:${instret}@${timeNs}`;
-    await this.#step(condition, (reached) => reached === instret);
+    const condition = timeNs === undefined ? `past:${instret}` : `past:${instret}@${timeNs}`;
+    try {
+      const stop = await this.machine.step(condition, farthest, replayMs);
+      if (stop.met && stop.instret === instret) return;
+    } catch (error) {
+      if (!this.#ended) throw error;
+    }
+    this.#fail('the replay has left the logged run, or ended before');
   }
 
   /**
@@ -94,16 +108,6 @@ export class PastDaemon {
       await sleep(pollMs);
     }
     this.#fail('it did not start');
-  }
-
-  async #step(condition: string, right: (instret: bigint) => boolean): Promise<void> {
-    try {
-      const { met, instret } = await this.machine.step(condition, farthest, replayMs);
-      if (met && right(instret)) return;
-    } catch (error) {
-      if (!this.#ended) throw error;
-    }
-    this.#fail('the replay has left the logged run, or ended before');
   }
 
   #fail(reason: string): never {

@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { introspectError } from '../errors.js';
 import type { Instant } from './instant.js';
 import type { Machine } from './machine.js';
@@ -24,9 +25,12 @@ interface Entry {
 
 /** Between being found and being read. */
 const graceMs = 1000;
+const roomPollMs = 20;
 const unusedMs = 600_000;
 const sweepMs = 30_000;
 const syncMs = 15_000;
+/** Farther than this, a checkpoint is most likely nearer; so many instructions take about half a second. */
+const onwardInsns = 1_000_000_000n;
 
 export interface ReplayResult {
   boot: bigint;
@@ -106,13 +110,19 @@ export class PastMachines {
     return this.#entries.get(name)?.ready?.machine;
   }
 
-  /** Lives the present boot again, up to where the machine stands now, and compares everything. */
-  async replay(live: Machine): Promise<ReplayResult> {
+  /**
+   * Lives the past again and compares everything: from a checkpoint, or the beginning of the boot, to another checkpoint,
+   * or where the machine stands now.
+   */
+  async replay(live: Machine, checkpoint?: string, until?: string): Promise<ReplayResult> {
     const program = this.#need();
-    const { boot, instret, timeNs, pc, hash } = await standAndHash(live);
+    const whole = until === undefined ? await standAndHash(live) : await this.#checkpoint(program, live.name, until);
+    const { boot, instret, timeNs, pc, hash } = whole;
     await live.logSync(syncMs);
     const started = performance.now();
-    const daemon = await PastDaemon.start(program, live.name, live.name, boot, this.#socket());
+    const from = checkpoint === undefined ? {} : { checkpoint, instret };
+    const beginning = { machine: live.name, name: live.name, boot, ...from };
+    const daemon = await PastDaemon.start(program, beginning, this.#socket());
     try {
       await daemon.goTo(instret, timeNs);
       const seconds = (performance.now() - started) / 1000;
@@ -120,6 +130,16 @@ export class PastMachines {
       if (replayedHash !== hash && (await daemon.takeTrap(pc, instret)))
         replayedHash = (await daemon.machine.hash(unusedMs)).hash;
       return { boot, instret, timeNs, seconds, hash, replayedHash };
+    } finally {
+      daemon.kill();
+    }
+  }
+
+  /** The state a checkpoint has. */
+  async #checkpoint(program: Program, machine: string, checkpoint: string): Promise<Standing> {
+    const daemon = await PastDaemon.start(program, { machine, name: machine, checkpoint }, this.#socket());
+    try {
+      return await standAndHash(daemon.machine);
     } finally {
       daemon.kill();
     }
@@ -154,27 +174,23 @@ export class PastMachines {
 
   #begin(key: string, machine: string, boot: bigint, instret: bigint, horizon: bigint): Entry {
     const program = this.#need();
-    this.#makeRoom();
-    const start = async (): Promise<PastDaemon> => {
-      const daemon = await PastDaemon.start(program, machine, key, boot, this.#socket());
-      try {
-        await daemon.goTo(instret);
-        return daemon;
-      } catch (error) {
-        daemon.kill();
-        throw error;
-      }
+    const begin = async (): Promise<PastDaemon> => {
+      await this.#makeRoom();
+      return this.#start(program, key, machine, boot, instret);
     };
-    return this.#add({
-      key,
-      machine,
-      boot,
-      instret,
-      horizon,
-      daemon: start(),
-      ready: undefined,
-      usedAt: performance.now(),
-    });
+    const daemon = Promise.resolve().then(begin);
+    return this.#add({ key, machine, boot, instret, horizon, daemon, ready: undefined, usedAt: performance.now() });
+  }
+
+  async #start(program: Program, key: string, machine: string, boot: bigint, instret: bigint): Promise<PastDaemon> {
+    const daemon = await PastDaemon.start(program, { machine, name: key, boot, instret }, this.#socket());
+    try {
+      await daemon.goTo(instret);
+      return daemon;
+    } catch (error) {
+      daemon.kill();
+      throw error;
+    }
   }
 
   /** With no room left, an instant nobody reads any more goes on to this one, if it comes by it. */
@@ -183,14 +199,21 @@ export class PastMachines {
     const near = [...this.#entries.values()]
       .filter((entry) => this.#idle(entry) && entry.machine === machine && entry.boot === boot)
       .filter((entry) => entry.instret <= instret && instret <= entry.horizon)
+      .filter((entry) => instret - entry.instret <= onwardInsns)
       .sort((a, b) => (a.instret < b.instret ? 1 : -1))[0];
     const daemon = near?.ready;
     if (!near || !daemon) return undefined;
     this.#entries.delete(near.key);
     const onward = async (): Promise<PastDaemon> => {
       daemon.machine.rename(key);
-      await daemon.goTo(instret);
-      return daemon;
+      try {
+        await daemon.goTo(instret);
+        return daemon;
+      } catch {
+        // It lives another history: the machine went on from a checkpoint in between.
+        daemon.kill();
+        return this.#start(this.#need(), key, machine, boot, instret);
+      }
     };
     return this.#add({ ...near, key, instret, daemon: onward(), ready: undefined, usedAt: performance.now() });
   }
@@ -207,19 +230,22 @@ export class PastMachines {
     return !read && performance.now() - entry.usedAt > graceMs;
   }
 
-  #makeRoom(): void {
-    if (this.#entries.size < this.#most) return;
-    const [oldest] = [...this.#entries.values()]
-      .filter((entry) => this.#idle(entry))
-      .sort((a, b) => a.usedAt - b.usedAt);
-    if (!oldest) {
-      throw introspectError(
-        'tooMany',
-        `${this.#most} past instants are being read`,
-        'try again when one of them is free, or raise --past-machines of introspect',
-      );
+  /** The newcomer is among the entries. One found a moment ago is about to be read: it is waited for. */
+  async #makeRoom(): Promise<void> {
+    while (this.#entries.size > this.#most) {
+      const unread = [...this.#entries.values()]
+        .filter(({ ready }) => ready && !ready.machine.inUse)
+        .sort((a, b) => a.usedAt - b.usedAt);
+      const oldest = unread.find((entry) => this.#idle(entry));
+      if (oldest) this.#forget(oldest);
+      else if (unread.length > 0) await sleep(roomPollMs);
+      else
+        throw introspectError(
+          'tooMany',
+          `${this.#most} past instants are being read`,
+          'try again when one of them is free, or raise --past-machines of introspect',
+        );
     }
-    this.#forget(oldest);
   }
 
   #sweep(): void {

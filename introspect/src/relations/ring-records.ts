@@ -10,17 +10,34 @@ const firstChunk = 64;
 const largestChunk = 2048;
 const instretOffset = 8;
 
+type Range = readonly [low: number, high: number];
+
 export function* ringRecords(ring: RingReader, request: ScanRequest): Generator<number> {
-  const { oldest, committed } = ring.extent();
-  const seq = request.pin('seq');
-  let low = Math.max(oldest, Math.ceil(seq.low));
-  let high = Math.min(committed - 1, Math.floor(seq.high));
-  const instret = request.pin('instret');
-  if (instret.low > -Infinity) low = Math.max(low, firstAtLeast(ring, low, high, Math.ceil(instret.low)));
-  if (instret.high < Infinity) high = Math.min(high, firstAtLeast(ring, low, high, Math.floor(instret.high) + 1) - 1);
-  if (!(low <= high)) return;
-  if (request.order?.column === 'seq' && request.order.descending) yield* backward(ring, low, high, request.budget);
-  else yield* forward(ring, low, high, request.budget);
+  const descending = request.order?.column === 'seq' && request.order.descending;
+  const ranges = rangesOf(ring, request);
+  for (const [low, high] of descending ? ranges.reverse() : ranges) {
+    if (low <= high && descending) yield* backward(ring, low, high, request.budget);
+    else if (low <= high) yield* forward(ring, low, high, request.budget);
+  }
+}
+
+/**
+ * Where the records asked for are. instret is searched among those since the machine was last reset or put back; what is
+ * older is read whole, since instret falls somewhere in it.
+ */
+function rangesOf(ring: RingReader, request: ScanRequest): Range[] {
+  const { oldest, committed, grows } = ring.extent();
+  const [seq, instret] = [request.pin('seq'), request.pin('instret')];
+  const low = Math.max(oldest, Math.ceil(seq.low));
+  const high = Math.min(committed - 1, Math.floor(seq.high));
+  const turn = Math.min(Math.max(grows, low), high + 1);
+  let [from, to] = [turn, high];
+  if (instret.low > -Infinity) from = firstAtLeast(ring, from, to, Math.ceil(instret.low));
+  if (instret.high < Infinity) to = firstAtLeast(ring, from, to, Math.floor(instret.high) + 1) - 1;
+  return [
+    [low, turn - 1],
+    [from, to],
+  ];
 }
 
 function* forward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {

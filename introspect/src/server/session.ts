@@ -177,8 +177,12 @@ export class Session {
         );
       };
     }
+    if (type === frameType.replay) {
+      const [checkpoint, until] = [fields.text(), fields.text()];
+      fields.end();
+      return () => this.#replay(request, pending, machine, checkpoint, until);
+    }
     fields.end();
-    if (type === frameType.replay) return () => this.#replay(machine, request, pending);
     if (type === frameType.schema) {
       return async () => this.#answer(request, pending, await schemaAnswer(machine, this.#machines, request));
     }
@@ -200,8 +204,9 @@ export class Session {
     );
   }
 
-  async #replay(name: string, request: bigint, pending: Pending): Promise<void> {
-    const { boot, instret, timeNs, seconds, hash, replayedHash } = await this.#machines.replay(name);
+  async #replay(request: bigint, pending: Pending, name: string, checkpoint: string, until: string): Promise<void> {
+    const replayed = await this.#machines.replay(name, checkpoint || undefined, until || undefined);
+    const { boot, instret, timeNs, seconds, hash, replayedHash } = replayed;
     const answer = new FrameWriter().u64(boot).u64(instret).u64(timeNs).f64(seconds).text(hash).text(replayedHash);
     this.#answer(request, pending, answer.frame(frameType.replayed, request));
   }

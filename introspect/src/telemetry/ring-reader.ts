@@ -17,7 +17,7 @@ export class RingReader {
   readonly #descriptor: number;
   readonly #recordBytes: number;
   readonly #cut: number;
-  readonly #result = new Float64Array(4);
+  readonly #result = new Float64Array(5);
   #words = new Uint32Array(0);
   #bytes = new Uint8Array(0);
 
@@ -52,10 +52,13 @@ export class RingReader {
     return { first, count: Math.max(0, Math.min(got, this.#cut - first)), lost, committed };
   }
 
-  /** Number of records written so far, and of the oldest still there (approximately, while the machine runs). */
-  extent(): { oldest: number; committed: number } {
+  /**
+   * Number of records written so far, and of the oldest still there (approximately, while the machine runs); and of the
+   * first from which on instret never falls.
+   */
+  extent(): { oldest: number; committed: number; grows: number } {
     const { first, count, committed } = this.read(0, 1);
-    return { oldest: count > 0 ? first : committed, committed };
+    return { oldest: count > 0 ? first : committed, committed, grows: this.#result[4]! };
   }
 
   /** A u64 field of record i of the last read(), as a number (exact below 2^53). */
