@@ -106,6 +106,10 @@ describe('a machine from nothing to its shell', () => {
     expect(await one("select count(*) as n from linux.processes where comm = 'login'")).toEqual({ n: '1' });
     expect(await step(`console:${prompt}`)).toMatchObject({ stopped_by: 'console', condition_met: true });
     expect(await step('proc:sh')).toMatchObject({ stopped_by: 'proc', condition_met: true, executed: '0' });
+    const exits = await one("select sum(value) as n from vm_dashboard() where metric like 'jit_exit_%'");
+    expect(exits).toEqual(
+      await one("select value as n from vm_dashboard() where metric = 'jit_entries' and value > 1000"),
+    );
     expect((await failure(() => step('nonsense:1'))).code).toBe('22023');
     expect((await failure(() => step('sym:no_such_symbol_at_all'))).code).toMatch(/^(22023|42704)$/);
   });

@@ -3,7 +3,7 @@
 #
 #   build.sh   builds it if it is missing, then prints the path of the ext4 image (1 GB, sparse)
 #
-# Packages are unpacked, their scripts do not run; the cluster is made by the guest itself, in qemu-system-riscv64.
+# The cluster is made by the guest itself, in qemu-system-riscv64.
 # Kept by content hash as firmware/build.sh keeps its products.
 
 set -euo pipefail
@@ -14,25 +14,20 @@ umask 022
 
 . "$firmware_dir/lib/cache.sh"
 . "$firmware_dir/lib/private-apt.sh"
+. "$firmware_dir/lib/debian-tree.sh"
 for stage in kernel opensbi busybox; do . "$firmware_dir/stages/$stage.sh"; done
 
 postgres_guest_inputs() {
   (cd "$postgres_dir" && sha256sum build.sh init rows.sql)
   lock_value busybox_suite
-  cat "$(cache_path busybox)/SHA256SUMS" "$(cache_path kernel)/SHA256SUMS"
+  cat "$firmware_dir/lib/debian-tree.sh" "$(cache_path busybox)/SHA256SUMS" "$(cache_path kernel)/SHA256SUMS"
 }
 
 postgres_guest_build() {
-  local out=$1 work=$2 suite apt
-  need_programs apt-get dpkg-deb mke2fs qemu-system-riscv64
-  suite=$(lock_value busybox_suite)
-  apt=$(cache_root)/apt/$suite-riscv64
-  private_apt_prepare "$apt" "$suite" riscv64
-  mkdir -p "$work/debs/partial"
-  private_apt "$apt" -qq -y --download-only -o Dir::Cache::archives="$work/debs" \
-    -o Debug::NoLocking=1 install postgresql-17 >&2
-  rm -rf "$work/root"
-  postgres_guest_tree "$work/root" "$work/debs"
+  local out=$1 work=$2
+  need_programs mke2fs qemu-system-riscv64
+  debian_tree "$work/root" "$work" postgresql-17
+  postgres_guest_settle "$work/root"
   (cd "$work/debs" && ls ./*.deb) >"$out/packages.txt"
   truncate -s 1G "$work/disk.ext4"
   mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 -d "$work/root" "$work/disk.ext4"
@@ -40,16 +35,8 @@ postgres_guest_build() {
   cp --sparse=always "$work/disk.ext4" "$out/disk.ext4"
 }
 
-postgres_guest_tree() {
-  local root=$1 debs=$2 name deb
-  mkdir -p "$root"/{bench,dev,proc,sys,run,tmp,etc,var/lib,usr/bin,usr/sbin,usr/lib}
-  for name in bin sbin lib; do ln -s "usr/$name" "$root/$name"; done
-  for deb in "$debs"/*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --keep-directory-symlink --no-same-owner; done
-  rm -rf "$root"/usr/share/{doc,man,locale,i18n,perl,perl5,info} "$root"/usr/lib/riscv64-linux-gnu/perl*
-  install -m 755 "$(cache_path busybox)/busybox" "$root/bench/busybox"
-  while read -r name; do
-    [ -e "$root/usr/bin/$name" ] || [ -e "$root/usr/sbin/$name" ] || ln -s /bench/busybox "$root/usr/bin/$name"
-  done <"$(cache_path busybox)/applets.txt"
+postgres_guest_settle() {
+  local root=$1
   ln -sf /bench/busybox "$root/usr/bin/su" # Debian's asks PAM
   ln -sf /usr/lib/postgresql/17/bin/psql "$root/usr/bin/psql" # Debian's is a script
   install -m 755 "$postgres_dir/init" "$root/bench/init"

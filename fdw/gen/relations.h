@@ -307,7 +307,7 @@ static const struct catalogue_relation catalogue_relations[] = {
   {"page_faults", "Page and access faults, newest history kept in the telemetry ring (262,144 records).", 20000, 10, catalogue_page_faults_columns, 2, catalogue_page_faults_keys, 2, catalogue_page_faults_orders},
   {"traps", "Every trap: exceptions and interrupts, newest history kept in the telemetry ring (131,072 records).", 50000, 9, catalogue_traps_columns, 2, catalogue_traps_keys, 2, catalogue_traps_orders},
   {"mmu_hotspots", "Faults counted by physical page and kind, most hit first, over the life of the machine as seen by the service.", 1000, 5, catalogue_mmu_hotspots_columns, 0, NULL, 1, catalogue_mmu_hotspots_orders},
-  {"counters", "Counters of the daemon and the hart: the dashboard.", 90, 4, catalogue_counters_columns, 1, catalogue_counters_keys, 0, NULL},
+  {"counters", "Counters of the daemon and the hart: the dashboard.", 105, 4, catalogue_counters_columns, 1, catalogue_counters_keys, 0, NULL},
   {"console", "What the guest wrote to its consoles.", 500, 4, catalogue_console_columns, 2, catalogue_console_keys, 1, catalogue_console_orders},
   {"machines", "Machines whose daemon the service can reach.", 2, 10, catalogue_machines_columns, 1, catalogue_machines_keys, 0, NULL},
 };

@@ -199,6 +199,25 @@ export const machineState: Enumeration = {
   ],
 };
 
+/** Why translated code gave the hart back to the interpreter; each reason has a counter, jit_exit_NAME. */
+export const jitExit: Enumeration = {
+  name: 'jit_exit',
+  doc: 'Why translated code gave the hart back to the interpreter.',
+  entries: [
+    { name: 'untranslated', value: 0, doc: 'the way led to code of the page that is not translated' },
+    { name: 'budget', value: 1, doc: 'an event, an input epoch or a limit was too near' },
+    { name: 'lookup', value: 2, doc: 'a jump by address led to code that is not translated' },
+    { name: 'fetch', value: 3, doc: 'the next instruction could not be fetched' },
+    { name: 'ecall', value: 4, doc: 'environment call' },
+    { name: 'xret', value: 5, doc: 'mret or sret' },
+    { name: 'fence', value: 6, doc: 'sfence.vma or sinval.vma' },
+    { name: 'wfi', value: 7, doc: 'WFI with nothing pending' },
+    { name: 'trap', value: 8, doc: 'an instruction raised another exception' },
+    { name: 'rewrite', value: 9, doc: 'decoded code was written' },
+    { name: 'context', value: 10, doc: 'a CSR, a device or a stop changed what comes next' },
+  ],
+};
+
 export interface Counter {
   name: string;
   unit: 'count' | 'bytes' | 'ns' | 'pages';
@@ -282,6 +301,15 @@ export const counters: Counter[] = [
   { name: 'jit_compiles', unit: 'count', doc: 'regions of code translated' },
   { name: 'jit_evictions', unit: 'count', doc: 'translated regions dropped to make room' },
   { name: 'jit_entries', unit: 'count', doc: 'changes from the interpreter to translated code' },
+  ...jitExit.entries.map(({ name, doc }) => ({
+    name: `jit_exit_${name}`,
+    unit: 'count' as const,
+    doc: `changes from translated code to the interpreter: ${doc}`,
+  })),
+  { name: 'jit_op_calls', unit: 'count', doc: 'calls of the interpreter for one instruction in translated code' },
+  { name: 'jit_refills', unit: 'count', doc: 'accesses in translated code that asked the second level of the TLB' },
+  { name: 'jit_lookups', unit: 'count', doc: 'jumps by address in translated code that were not remembered' },
+  { name: 'jit_drops', unit: 'count', doc: 'pages whose translated code was dropped because its bytes were written' },
   { name: 'views_lost', unit: 'count', doc: 'views ended early: pre-image pool full, time-out or reset' },
   { name: 'view_open_ns', unit: 'ns', doc: 'host time the hart stood still to open views' },
   { name: 'preimages', unit: 'count', doc: 'pages saved for open views before they were written' },

@@ -1,7 +1,7 @@
 /**
  * Runs bare programs under chosen engines. LINUXSQL_TEST_SCALE multiplies the amount of generated cases, as in test/isa.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { run } from '../harness/processes.js';
 import { vmBinary } from '../harness/artifacts.js';
 import { linkBare } from '../isa/harness.js';
@@ -16,6 +16,8 @@ export interface Outcome {
   readonly instret: number;
   readonly jitInsns: number;
   readonly state: string;
+  /** All figures of the statistics. */
+  readonly figures: Readonly<Record<string, unknown>>;
 }
 
 export interface RunChoice {
@@ -42,13 +44,19 @@ export async function runBare(elf: string, { engine, maxInsns, env = {} }: RunCh
     instret: Number(figures['instret']),
     jitInsns: Number(figures['jit_insns']),
     state: String(figures['state_sha256']),
+    figures,
   };
 }
 
-/** Links test/lockstep/bare/NAME.S in the frame of the privileged tests. */
-export async function buildBare(name: string, folder: string): Promise<string> {
-  const elf = `${folder}/${name}.elf`;
-  const source = `${repositoryRoot}test/lockstep/bare/${name}.S`;
+/** Links test/lockstep/bare/NAME.S in the frame of the privileged tests, with a macro defined if one is given. */
+export async function buildBare(name: string, folder: string, macro?: string): Promise<string> {
+  const elf = `${folder}/${name}-${macro ?? 'plain'}.elf`;
+  let source = `${repositoryRoot}test/lockstep/bare/${name}.S`;
+  if (macro !== undefined) {
+    const text = `#define ${macro}\n#include "${source}"\n`;
+    source = `${folder}/${name}-${macro}.S`;
+    writeFileSync(source, text);
+  }
   await linkBare(source, `${repositoryRoot}test/isa/bare/layout.ld`, elf);
   return elf;
 }

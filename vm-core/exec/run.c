@@ -81,6 +81,12 @@ void engine_counters(const struct engine *engine, struct engine_counters *out) {
       .jit_compiles = jit.compiles,
       .jit_evictions = jit.evictions,
       .jit_entries = jit.entries,
+      .jit_op_calls = jit.op_calls,
+      .jit_refills = jit.refills,
+      .jit_lookups = jit.lookups,
+      .jit_drops = jit.drops,
+      .jit_failures = jit.failures,
+      .jit_code_bytes = jit.code_bytes,
       .blocks_built = blocks->built,
       .blocks_dropped = blocks->dropped,
       .traps = engine->traps,
@@ -95,6 +101,7 @@ void engine_counters(const struct engine *engine, struct engine_counters *out) {
       .mmio_reads = mmu->mmio_reads,
       .mmio_writes = mmu->mmio_writes,
   };
+  memcpy(out->jit_exits, jit.exits, sizeof out->jit_exits);
 }
 
 const char *stop_reason_name(enum stop_reason reason) {

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
+#include "gen/telemetry.h"
 #include "hart/hart.h"
 
 enum engine_kind { ENGINE_INTERP, ENGINE_JIT, ENGINE_LOCKSTEP };
@@ -73,11 +75,15 @@ const char *stop_reason_name(enum stop_reason reason);
 
 /* Instructions retired by each kind of execution, for --stats and telemetry. */
 struct engine_counters {
-  uint64_t interp_insns, jit_insns, jit_compiles, jit_evictions, jit_entries;
+  uint64_t interp_insns, jit_insns, jit_compiles, jit_evictions, jit_entries, jit_exits[JIT_EXIT_COUNT];
+  uint64_t jit_op_calls, jit_refills, jit_lookups, jit_drops, jit_failures, jit_code_bytes;
   uint64_t blocks_built, blocks_dropped, traps, interrupts, wfi;
   uint64_t tlb_fill_read, tlb_fill_write, tlb_fill_fetch, tlb_walks, tlb_flush, tlb_flush_page;
   uint64_t mmio_reads, mmio_writes;
 };
 void engine_counters(const struct engine *engine, struct engine_counters *out);
+
+/* What the JIT did, as the last members of a JSON object, with its brace and a newline. */
+void engine_print_jit(const struct engine_counters *counters, FILE *out);
 
 #endif

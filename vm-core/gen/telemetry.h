@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TELEMETRY_MAGIC UINT64_C(0x314c45544c51534c)
-#define TELEMETRY_LAYOUT_HASH UINT64_C(0xfd280432f56775b7)
+#define TELEMETRY_LAYOUT_HASH UINT64_C(0x4721ee45020bd05c)
 #define TELEMETRY_NO_PAGE UINT64_C(0xffffffffffffffff)
 #define TELEMETRY_OFFSET_HEADER 0
 #define TELEMETRY_OFFSET_HART 4096
@@ -234,6 +234,24 @@ enum machine_state {
   MACHINE_STATE_WAITING = 4, /* the hart waits for PostgreSQL */
 };
 
+/* Why translated code gave the hart back to the interpreter. */
+enum jit_exit {
+  JIT_EXIT_UNTRANSLATED = 0, /* the way led to code of the page that is not translated */
+  JIT_EXIT_BUDGET = 1, /* an event, an input epoch or a limit was too near */
+  JIT_EXIT_LOOKUP = 2, /* a jump by address led to code that is not translated */
+  JIT_EXIT_FETCH = 3, /* the next instruction could not be fetched */
+  JIT_EXIT_ECALL = 4, /* environment call */
+  JIT_EXIT_XRET = 5, /* mret or sret */
+  JIT_EXIT_FENCE = 6, /* sfence.vma or sinval.vma */
+  JIT_EXIT_WFI = 7, /* WFI with nothing pending */
+  JIT_EXIT_TRAP = 8, /* an instruction raised another exception */
+  JIT_EXIT_REWRITE = 9, /* decoded code was written */
+  JIT_EXIT_CONTEXT = 10, /* a CSR, a device or a stop changed what comes next */
+};
+
+/* JIT_EXIT_LIST(X): X(name) in the order of enum jit_exit, which counts from 0. */
+#define JIT_EXIT_COUNT 11
+#define JIT_EXIT_LIST(X) X(untranslated) X(budget) X(lookup) X(fetch) X(ecall) X(xret) X(fence) X(wfi) X(trap) X(rewrite) X(context)
 #define RING_PAGE_FAULTS 0
 #define RING_TRAPS 1
 #define RING_CONSOLE 2
@@ -284,6 +302,21 @@ enum counter {
   COUNTER_JIT_COMPILES, /* count: regions of code translated */
   COUNTER_JIT_EVICTIONS, /* count: translated regions dropped to make room */
   COUNTER_JIT_ENTRIES, /* count: changes from the interpreter to translated code */
+  COUNTER_JIT_EXIT_UNTRANSLATED, /* count: changes from translated code to the interpreter: the way led to code of the page that is not translated */
+  COUNTER_JIT_EXIT_BUDGET, /* count: changes from translated code to the interpreter: an event, an input epoch or a limit was too near */
+  COUNTER_JIT_EXIT_LOOKUP, /* count: changes from translated code to the interpreter: a jump by address led to code that is not translated */
+  COUNTER_JIT_EXIT_FETCH, /* count: changes from translated code to the interpreter: the next instruction could not be fetched */
+  COUNTER_JIT_EXIT_ECALL, /* count: changes from translated code to the interpreter: environment call */
+  COUNTER_JIT_EXIT_XRET, /* count: changes from translated code to the interpreter: mret or sret */
+  COUNTER_JIT_EXIT_FENCE, /* count: changes from translated code to the interpreter: sfence.vma or sinval.vma */
+  COUNTER_JIT_EXIT_WFI, /* count: changes from translated code to the interpreter: WFI with nothing pending */
+  COUNTER_JIT_EXIT_TRAP, /* count: changes from translated code to the interpreter: an instruction raised another exception */
+  COUNTER_JIT_EXIT_REWRITE, /* count: changes from translated code to the interpreter: decoded code was written */
+  COUNTER_JIT_EXIT_CONTEXT, /* count: changes from translated code to the interpreter: a CSR, a device or a stop changed what comes next */
+  COUNTER_JIT_OP_CALLS, /* count: calls of the interpreter for one instruction in translated code */
+  COUNTER_JIT_REFILLS, /* count: accesses in translated code that asked the second level of the TLB */
+  COUNTER_JIT_LOOKUPS, /* count: jumps by address in translated code that were not remembered */
+  COUNTER_JIT_DROPS, /* count: pages whose translated code was dropped because its bytes were written */
   COUNTER_VIEWS_LOST, /* count: views ended early: pre-image pool full, time-out or reset */
   COUNTER_VIEW_OPEN_NS, /* ns: host time the hart stood still to open views */
   COUNTER_PREIMAGES, /* count: pages saved for open views before they were written */

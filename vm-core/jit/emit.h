@@ -40,11 +40,11 @@ enum { CORE_REGS = 3 };
  * it. */
 struct jit_stubs {
   const struct op *(*enter)(struct hart *hart, const void *native);
-  sljit_uw miss; /* R0: page offset nothing was translated at */
-  sljit_uw pc;   /* R0: virtual address to go on at */
-  sljit_uw side; /* R0: op to go on with */
-  sljit_uw null; /* everything is in `hart`: look around */
-  sljit_uw find; /* R0: virtual address no jump is known for; like pc, but machine code is looked for */
+  sljit_uw miss;  /* R0: page offset nothing was translated at */
+  sljit_uw spent; /* R0: page offset where the budget does not cover the way on */
+  sljit_uw side;  /* R0: op to go on with */
+  sljit_uw null;  /* everything is in `hart`: look around */
+  sljit_uw find;  /* R0: virtual address no jump is known for; machine code is looked for */
   /* Called by machine code, R0: virtual address of an access, R1: its size, negated for a store. R1 becomes 0
    * when the probe would miss again; the one for regions with f registers in host registers is [1]. */
   sljit_uw refill[2];
@@ -60,6 +60,7 @@ struct jit {
   struct jit_stubs stubs;
   struct jit_counters counters;
   bool host_flags;             /* the guest's fflags are kept in the host's */
+  bool rewritten;              /* decoded code was dropped since machine code was entered */
   FILE *dump;                  /* NULL: off */
   unsigned sites[2];           /* given out so far: for loads, for stores */
   struct region *region;       /* scratch of the compiler */
@@ -315,7 +316,6 @@ void windows_plan(struct emitter *e);
 /* jit/exits.c: leaving a node. */
 void exit_to_offset(struct emitter *e, int64_t offset);
 void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
-void exit_to_interpreter(struct emitter *e, unsigned offset); /* nothing to store any more */
 void exit_to_address(struct emitter *e);
 void exit_with_op(struct emitter *e, const struct op *side);
 void call_op(struct emitter *e, const struct op *side);
@@ -328,7 +328,8 @@ const struct op *side_op(struct emitter *e, const struct region_insn *at);
 const void *jit_find(struct hart *hart, uint64_t va);
 sljit_sw jit_status(struct hart *hart, uint64_t source, sljit_sw action);
 sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access);
-extern const struct op jit_go_op;
+/* Go on at hart->pc, by reason: one of the first three. */
+extern const struct op jit_go_op[JIT_EXIT_LOOKUP + 1];
 extern const struct block jit_continue;
 const struct block *jit_op_return(struct hart *hart, const struct op *op);
 const struct block *jit_op_hot(struct hart *hart, const struct op *op);

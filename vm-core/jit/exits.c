@@ -9,9 +9,10 @@ static void jump_fixed(struct emitter *e, sljit_uw address) {
   sljit_set_target(sljit_emit_jump(e->c, SLJIT_JUMP), address);
 }
 
-void exit_to_interpreter(struct emitter *e, unsigned offset) {
+/* Nothing is to be stored any more. */
+static void exit_spent(struct emitter *e, unsigned offset) {
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)offset);
-  jump_fixed(e, e->jit->stubs.miss);
+  jump_fixed(e, e->jit->stubs.spent);
 }
 
 /* R1 = the jump entry R0 would have, less tlb_set.jumps; a jump that is taken unless it is there. */
@@ -109,11 +110,13 @@ void call_op(struct emitter *e, const struct op *side) { call_from(e, &e->now, s
  * to go on. */
 static void call_stub(struct emitter *e) {
   struct sljit_compiler *c = e->c;
+  sljit_sw calls = (sljit_sw)&e->jit->counters.op_calls;
   if (!e->call_count) return;
   struct sljit_label *label = sljit_emit_label(c);
   for (unsigned i = 0; i < e->call_count; i++) sljit_set_label(e->calls[i], label);
   sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
   registers_store_f(e);
+  sljit_emit_op2(c, SLJIT_ADD, SLJIT_MEM0(), calls, SLJIT_MEM0(), calls, SLJIT_IMM, 1);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   if (e->jit->host_flags)
@@ -165,7 +168,7 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
   if (cold->third) here(e, cold->third);
   if (cold->kind == COLD_BUDGET || cold->kind == COLD_ENTRY) {
     if (cold->kind == COLD_BUDGET) edges_leave_from(e, cold->state);
-    exit_to_interpreter(e, cold->node->offset);
+    exit_spent(e, cold->node->offset);
     return;
   }
   if (cold->kind == COLD_NAN)

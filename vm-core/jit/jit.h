@@ -13,14 +13,18 @@
 #ifndef JIT_JIT_H
 #define JIT_JIT_H
 
+#include "gen/telemetry.h"
 #include "interp/block.h"
 
 struct jit_counters {
-  uint64_t insns;    /* retired in machine code, helpers included */
-  uint64_t entries;  /* from the interpreter */
-  uint64_t compiles; /* regions */
-  uint64_t failures; /* hot blocks that could not be translated */
-  uint64_t evictions;
+  uint64_t insns;   /* retired in machine code, helpers included */
+  uint64_t entries; /* from the interpreter: the sum of all exits */
+  uint64_t exits[JIT_EXIT_COUNT];
+  uint64_t op_calls, refills, lookups; /* what machine code called, mostly to come back */
+  uint64_t compiles;                   /* regions */
+  uint64_t failures;                   /* hot blocks that could not be translated */
+  uint64_t evictions;                  /* regions */
+  uint64_t drops;                      /* pages with machine code */
   uint64_t code_bytes;
 };
 

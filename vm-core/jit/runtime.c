@@ -7,19 +7,21 @@
 
 const struct block jit_continue;
 
-/* Go on at hart->pc. */
 static const struct block *op_go(struct hart *hart, const struct op *op) {
   (void)op;
   return jump_to(hart, hart->pc);
 }
 
-const struct op jit_go_op = {.fn = op_go};
+#define GO(why) [why] = {.fn = op_go, .imm = why}
+const struct op jit_go_op[JIT_EXIT_LOOKUP + 1] = {GO(JIT_EXIT_UNTRANSLATED), GO(JIT_EXIT_BUDGET),
+                                                  GO(JIT_EXIT_LOOKUP)};
 
 /* Machine code for a virtual address, remembered for the next jump; NULL, with hart->pc set: there is none
  * yet, or a fetch exception was raised. With no budget left nothing is fetched, not even to find that it
  * cannot be: what happens at this instant comes before it. A walk leaves traces, so the hart does not stop
  * after it. */
 const void *jit_find(struct hart *hart, uint64_t va) {
+  hart->jit->counters.lookups++;
   hart->pc = va;
   hart->fetching = hart->budget > 0;
   if (!hart->fetching) return NULL;
@@ -33,6 +35,7 @@ const void *jit_find(struct hart *hart, uint64_t va) {
 }
 
 sljit_sw jit_refill(struct hart *hart, uint64_t va, sljit_sw access) {
+  hart->jit->counters.refills++;
   return mem_refill(hart, va, (unsigned)(access < 0 ? -access : access), access < 0);
 }
 
@@ -47,6 +50,21 @@ const struct block *jit_op_return(struct hart *hart, const struct op *op) {
   return &jit_continue;
 }
 
+/* Why machine code returned `next`. */
+static enum jit_exit exit_reason(const struct hart *hart, const struct op *next) {
+  if (next && next->fn == op_go) {
+    if (next->imm != JIT_EXIT_LOOKUP) return (enum jit_exit)next->imm;
+    if (hart->trap.raised) return JIT_EXIT_FETCH;
+    return hart->budget > 0 ? JIT_EXIT_LOOKUP : JIT_EXIT_BUDGET;
+  }
+  if (next && next->fn == op_ecall) return JIT_EXIT_ECALL;
+  if (next && (next->fn == op_sret || next->fn == op_mret)) return JIT_EXIT_XRET;
+  if (next || hart->trap.raised) return JIT_EXIT_TRAP; /* ops that end a node can nothing else */
+  if (hart->jit->rewritten) return JIT_EXIT_REWRITE;
+  if (hart->waiting) return JIT_EXIT_WFI;
+  return hart->leave ? JIT_EXIT_CONTEXT : JIT_EXIT_FENCE; /* fences leave without asking for more */
+}
+
 /* The budget has been charged for the block; machine code charges it itself, and begins when there are `imm`.
  */
 const struct block *jit_op_native(struct hart *hart, const struct op *op) {
@@ -54,12 +72,14 @@ const struct block *jit_op_native(struct hart *hart, const struct op *op) {
   if (unlikely(hart->budget + op->left < op->imm)) NEXT; /* machine code would not begin */
   hart->budget += op->left;
   float_enter(hart);
+  jit->rewritten = false;
   int64_t before = hart->budget;
   const struct op *next = jit->stubs.enter(hart, hart->block->page->native[op->offset >> 1]);
   if (hart->fp_armed) float_leave(hart);
   jit->counters.insns += (uint64_t)(before - hart->budget);
   jit->counters.entries++;
-  if (unlikely(next == &jit_go_op &&
+  jit->counters.exits[exit_reason(hart, next)]++;
+  if (unlikely(next && next->fn == op_go &&
                hart->budget == before)) { /* it did not begin: never try again and again */
     hart->budget -= op->left;
     NEXT;
@@ -85,9 +105,11 @@ const struct block *jit_op_hot(struct hart *hart, const struct op *op) {
 
 static void drop_page(void *opaque, struct code_page *page) {
   struct jit *jit = opaque;
+  jit->rewritten = true;
   if (page->native == jit->no_native) return;
   free(page->native);
   page->native = jit->no_native;
+  jit->counters.drops++;
   tlb_drop_jumps(jit->hart);
 }
 

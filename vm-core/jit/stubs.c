@@ -10,26 +10,44 @@ static void emit_enter(struct emitter *e) {
   sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_R0, 0);
 }
 
-/* Each falls into the next. Returns where one gets with hart->pc set. */
-static struct sljit_label *emit_exits(struct emitter *e, struct sljit_label **label) {
+enum {
+  STUB_MISS,
+  STUB_SPENT,
+  STUB_SIDE,
+  STUB_NULL,
+  STUB_FIND,
+  STUB_REFILL,
+  STUB_REFILL_F,
+  STUB_STATUS,
+  STUB_STATUS_F,
+  STUBS
+};
+
+/* R0: page offset. */
+static struct sljit_label *emit_go(struct emitter *e, enum jit_exit why, struct sljit_label *side) {
   struct sljit_compiler *c = e->c;
-  label[0] = sljit_emit_label(c);
+  struct sljit_label *label = sljit_emit_label(c);
   sljit_emit_op2(c, SLJIT_ADD, SLJIT_R0, 0, SLJIT_R0, 0, HART(code_page));
-  label[1] = sljit_emit_label(c);
   sljit_emit_op1(c, SLJIT_MOV, HART(pc), SLJIT_R0, 0);
-  struct sljit_label *go = sljit_emit_label(c);
-  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_go_op);
-  label[2] = sljit_emit_label(c);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_go_op[why]);
+  sljit_set_label(sljit_emit_jump(c, SLJIT_JUMP), side);
+  return label;
+}
+
+static void emit_exits(struct emitter *e, struct sljit_label **label) {
+  struct sljit_compiler *c = e->c;
+  label[STUB_SIDE] = sljit_emit_label(c);
   registers_store(e, &e->now);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_return(c, SLJIT_MOV, SLJIT_R0, 0);
-  label[3] = sljit_emit_label(c);
+  label[STUB_NULL] = sljit_emit_label(c);
   sljit_emit_return(c, SLJIT_MOV, SLJIT_IMM, 0);
-  return go;
+  label[STUB_MISS] = emit_go(e, JIT_EXIT_UNTRANSLATED, label[STUB_SIDE]);
+  label[STUB_SPENT] = emit_go(e, JIT_EXIT_BUDGET, label[STUB_SIDE]);
 }
 
 /* R0: virtual address. */
-static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *go) {
+static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *side) {
   struct sljit_compiler *c = e->c;
   struct sljit_label *label = sljit_emit_label(c);
   registers_store(e, &e->now);
@@ -38,8 +56,11 @@ static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *go) 
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_find));
   registers_load(e, &e->now);
-  sljit_set_label(sljit_emit_cmp(c, SLJIT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, 0), go);
+  struct sljit_jump *none = sljit_emit_cmp(c, SLJIT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, 0);
   sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_R0, 0);
+  here(e, none);
+  sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_go_op[JIT_EXIT_LOOKUP]);
+  sljit_set_label(sljit_emit_jump(c, SLJIT_JUMP), side);
   return label;
 }
 
@@ -78,19 +99,6 @@ static struct sljit_label *emit_helper(struct emitter *e, sljit_uw helper, bool 
   return label;
 }
 
-enum {
-  STUB_MISS,
-  STUB_PC,
-  STUB_SIDE,
-  STUB_NULL,
-  STUB_FIND,
-  STUB_REFILL,
-  STUB_REFILL_F,
-  STUB_STATUS,
-  STUB_STATUS_F,
-  STUBS
-};
-
 static bool generate(struct jit *jit, struct emitter *e, struct sljit_label *label[STUBS]) {
   struct sljit_generate_code_buffer buffer = {jit->cache.base, STUBS_BYTES, jit->cache.to_exec};
   void *code = sljit_generate_code(e->c, SLJIT_GENERATE_CODE_BUFFER, &buffer);
@@ -99,7 +107,7 @@ static bool generate(struct jit *jit, struct emitter *e, struct sljit_label *lab
   for (unsigned i = 0; i < STUBS; i++) at[i] = sljit_get_label_addr(label[i]);
   jit->stubs = (struct jit_stubs){.enter = (const struct op *(*)(struct hart *, const void *))code,
                                   .miss = at[STUB_MISS],
-                                  .pc = at[STUB_PC],
+                                  .spent = at[STUB_SPENT],
                                   .side = at[STUB_SIDE],
                                   .null = at[STUB_NULL],
                                   .find = at[STUB_FIND],
@@ -117,8 +125,8 @@ bool stubs_build(struct jit *jit) {
   if (ok) {
     e->now = registers_core();
     emit_enter(e);
-    struct sljit_label *go = emit_exits(e, label);
-    label[STUB_FIND] = emit_find(e, go);
+    emit_exits(e, label);
+    label[STUB_FIND] = emit_find(e, label[STUB_SIDE]);
     for (unsigned floats = 0; floats < 2; floats++) {
       label[STUB_REFILL + floats] = emit_helper(e, SLJIT_FUNC_UADDR(jit_refill), floats);
       label[STUB_STATUS + floats] = emit_helper(e, SLJIT_FUNC_UADDR(jit_status), floats);

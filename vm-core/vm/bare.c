@@ -119,9 +119,10 @@ static bool write_stats(const struct bare *bare, FILE *file, enum stop_reason re
   fprintf(file,
           "{\"instret\": %" PRIu64 ", \"interp_insns\": %" PRIu64 ", \"jit_insns\": %" PRIu64
           ", \"host_seconds\": %.6f, \"stopped_by\": \"%s\", \"exit_code\": %" PRIu64
-          ", \"state_sha256\": \"%s\"}\n",
+          ", \"state_sha256\": \"%s\",\n",
           hart_instret(&bare->hart), counters.interp_insns, counters.jit_insns, bare->seconds,
           stop_reason_name(reason), bare->htif.exit_code, digest);
+  engine_print_jit(&counters, file);
   return fclose(file) == 0;
 }
 

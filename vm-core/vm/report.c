@@ -74,6 +74,12 @@ static void report_counters(const struct runner *runner) {
   telemetry_set(telemetry, COUNTER_JIT_COMPILES, counters.jit_compiles);
   telemetry_set(telemetry, COUNTER_JIT_EVICTIONS, counters.jit_evictions);
   telemetry_set(telemetry, COUNTER_JIT_ENTRIES, counters.jit_entries);
+  for (unsigned i = 0; i < JIT_EXIT_COUNT; i++)
+    telemetry_set(telemetry, COUNTER_JIT_EXIT_UNTRANSLATED + i, counters.jit_exits[i]);
+  telemetry_set(telemetry, COUNTER_JIT_OP_CALLS, counters.jit_op_calls);
+  telemetry_set(telemetry, COUNTER_JIT_REFILLS, counters.jit_refills);
+  telemetry_set(telemetry, COUNTER_JIT_LOOKUPS, counters.jit_lookups);
+  telemetry_set(telemetry, COUNTER_JIT_DROPS, counters.jit_drops);
   telemetry_set(telemetry, COUNTER_HOST_RUN_NS, runner_host_ns(runner));
   telemetry_set(telemetry, COUNTER_WFI, counters.wfi);
   telemetry_set(telemetry, COUNTER_BLOCKS_DECODED, counters.blocks_built);
@@ -117,9 +123,10 @@ bool report_stats(const struct runner *runner, FILE *out) {
           "{\"instret\": %" PRIu64 ", \"idle_ns\": %" PRIu64 ", \"interp_insns\": %" PRIu64
           ", \"jit_insns\": %" PRIu64
           ",\n \"host_seconds\": %.6f, \"mips\": %.2f, \"first_user_instret\": %" PRIu64
-          ", \"first_user_seconds\": %.6f,\n \"stop_reason\": \"%s\", \"state_sha256\": \"%s\"}\n",
+          ", \"first_user_seconds\": %.6f,\n \"stop_reason\": \"%s\", \"state_sha256\": \"%s\",\n",
           hart_instret(&machine->hart), machine->hart.idle_ns, counters.interp_insns, counters.jit_insns,
           seconds, seconds > 0 ? (double)runner_insns(runner) / seconds / 1e6 : 0, runner->first_user_instret,
           runner->first_user_seconds, stop_reason_name(runner->last_stop), hash);
+  engine_print_jit(&counters, out);
   return fclose(out) == 0;
 }

@@ -1536,7 +1536,7 @@ export const catalogue: readonly CatalogueRelation[] = [
       ]
     ],
     "orders": [],
-    "estimatedRows": 90
+    "estimatedRows": 105
   },
   {
     "name": "console",

@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = '94b1de99d1cd5622';
+export const schemaHash = 'ba9c30f9dfd8fbdb';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;
