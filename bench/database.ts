@@ -5,7 +5,7 @@ import { withLock } from '../cli/src/base/lock.js';
 import { bringUp } from '../cli/src/commands/up.js';
 import { ControlClient } from '../cli/src/control/client.js';
 import { importImage } from '../cli/src/image/index.js';
-import { standardImages } from '../cli/src/server/images.js';
+import { standardImages } from '../cli/src/image/standard.js';
 import { machineSocket, runFolder } from '../cli/src/server/machines.js';
 import { clientConfig, withClient } from '../cli/src/server/session.js';
 import { waitUntil } from '../cli/src/server/sockets.js';

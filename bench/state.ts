@@ -1,6 +1,6 @@
 /** Checkpoints, restores and forks of a 1 GB machine with the 8 GB disk: what they cost the guest and the caller. */
 import type pg from 'pg';
-import { standardImages } from '../cli/src/server/images.js';
+import { standardImages } from '../cli/src/image/standard.js';
 import { withClient } from '../cli/src/server/session.js';
 import { prompt } from './boot.js';
 import { prepareServer, withMachine, type BenchMachine } from './database.js';

@@ -16,11 +16,13 @@ enum { FETCH_LINES_MAX = 48, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 32 };
 enum disk_part { DISK_WRITTEN, DISK_BELOW_LEAF, DISK_SEALED };
 
 struct disk_chain {
-  struct page_map map;
-  uint64_t leaf_layer; /* id of the layer that is written to */
-  uint64_t size;
+  struct page_map map;     /* of what can be written: the layers' pages */
+  uint64_t leaf_layer;     /* id of the layer that is written to */
+  uint64_t size;           /* of the whole disk, bytes: the layers, then the image once more if it is shown */
   uint32_t lo[LAYERS_MAX]; /* Large Object of each owner; 0 = none */
   uint32_t presence_lo;    /* of the leaf */
+  int source;              /* descriptor that has the image's bytes, the session's; -1: lo[0] has them */
+  uint64_t source_offset;
 };
 
 /* What the answer of push_running_disk_layer said. */
@@ -83,8 +85,10 @@ bool disk_send_dirty(struct disk *disk);
 /* The commit ended (kept: safe) and these are the flushes it answers. */
 void disk_commit_ended(struct disk *disk, bool kept);
 
-/* Load the chain that ends in an unsealed layer; the link is in plain mode. False: link->error says why. */
-bool disk_chain_load(struct disk_chain *chain, struct link *link, uint64_t layer, enum disk_part part);
+/* Load the chain that ends in an unsealed layer; the link (of this session) is in plain mode. False:
+ * link->error says why. */
+bool disk_chain_load(struct disk_chain *chain, struct session *session, struct link *link, uint64_t layer,
+                     enum disk_part part);
 void disk_chain_free(struct disk_chain *chain);
 
 /* Links are gone: fetches will not be answered. */

@@ -143,12 +143,20 @@ static bool overflows(struct disk *disk) {
   return true;
 }
 
+/* What is shown of the image can be read only. */
+static bool beyond_layers(const struct disk *disk, const struct block_request *request) {
+  return (request->op == BLOCK_WRITE || request->op == BLOCK_DISCARD) &&
+         request->offset + request->length > disk->chain.map.pages * PAGE_BYTES;
+}
+
 static enum disk_outcome serve_first(struct disk *disk) {
   struct block_request *request = disk->first;
   int error = 0;
   if (request->op == BLOCK_CONTROL) return disk_control(disk, request);
   if (request->op == BLOCK_READ && !disk->noted && request->length > 0) note_reader(disk, request);
-  if (request->op != BLOCK_FLUSH) {
+  if (beyond_layers(disk, request)) {
+    error = -EROFS;
+  } else if (request->op != BLOCK_FLUSH) {
     enum disk_outcome outcome = transfer(disk, request);
     if (outcome == DISK_WAITS && overflows(disk))
       error = -ENOSPC;

@@ -15,8 +15,8 @@ enum { CHUNK_BYTES = 2048, CHUNK_PAGES = CHUNK_BYTES * 4 };
 enum { LAYERS_MAX = 65 }; /* 64 layers over an image */
 
 /* Owners of a page: an index into the chain (0 = bottom), or zeros: known by the leaf, by a leaf that is
- * being sealed, by what is below. */
-enum { OWNER_ZERO_SEALING = 253, OWNER_ZERO_BELOW = 254, OWNER_ZERO_LEAF = 255 };
+ * being sealed, by what is below. OWNER_SHOWN stands for pages behind the map's: the image itself. */
+enum { OWNER_SHOWN = 252, OWNER_ZERO_SEALING = 253, OWNER_ZERO_BELOW = 254, OWNER_ZERO_LEAF = 255 };
 
 struct page_map {
   uint64_t pages;

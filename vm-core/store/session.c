@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/disk.h"
 #include "store/past.h"
@@ -63,6 +64,7 @@ struct session *session_open(const struct session_options *options, char *reason
     free(session);
     return NULL;
   }
+  session->source = -1;
   session->options = *options;
   session->options.conninfo = strdup(options->conninfo);
   session->options.machine = strdup(options->machine);
@@ -179,6 +181,8 @@ void session_close(struct session *session, const char *ended, bool stay_stopped
   link_close(&session->read);
   link_close(&session->write);
   disk_free(session->disk);
+  if (session->source >= 0) close(session->source);
+  free(session->source_path);
   input_log_free(&session->log);
   past_close(&session->past);
   block_queue_free(&session->queue);

@@ -49,6 +49,8 @@ struct session {
   struct block_queue queue;
   struct input_log log;
   struct disk *disk; /* NULL: none */
+  char *source_path; /* of an image in a file or device, opened before the daemon is confined; NULL: none */
+  int source;
   pthread_t thread;
   bool started;
   atomic_bool closing;

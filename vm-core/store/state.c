@@ -130,7 +130,8 @@ static bool take(struct state_store *store, const struct state_saved *saved, str
   if (!ram_map_load(map, store, saved->ram_layer, ram_bytes, error)) return false;
   if (store->session->options.past.wanted) return true; /* its disk lies over the checkpoint's already */
   if (!begin_restore(store, saved, &disk_layer, error)) return false;
-  if (!disk_layer || disk_chain_load(chain, &store->link, disk_layer, DISK_WRITTEN)) return true;
+  if (!disk_layer || disk_chain_load(chain, store->session, &store->link, disk_layer, DISK_WRITTEN))
+    return true;
   link_error(store, error);
   return false;
 }

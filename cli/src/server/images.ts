@@ -1,6 +1,7 @@
 /** The images every installation has, and machine vm1 made of them. */
 import { firmwareFiles } from '../setup/firmware.js';
 import { importImage, progressLine, type ImageKind } from '../image/index.js';
+import { standardImages } from '../image/standard.js';
 import { step } from '../base/log.js';
 import { clientConfig, withClient } from './session.js';
 import { firstMachine } from './machines.js';
@@ -11,13 +12,6 @@ interface Wanted {
   file: string;
   sha256: string;
 }
-
-export const standardImages = {
-  firmware: 'opensbi',
-  kernel: 'linux-6.1',
-  initrd: 'mini-initramfs',
-  disk: 'mini',
-} as const;
 
 async function wantedImages(): Promise<Wanted[]> {
   const files = await firmwareFiles();
