@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "storage/fd.h"
+#include "storage/s_lock.h"
 #include "utils/timestamp.h"
 #include "src/compat.h"
 #include "src/error.h"
@@ -13,6 +15,8 @@
 #define STAGE_BYTES       CLIENT_STAGE_BYTES
 #define DRAIN_MS          20
 #define SPARE_FRAMES      6
+#define SOON_US           200
+#define MOST_SLEEPS       1023
 #define SPARE_FRAME_BYTES 131072
 
 void client_close(struct client *client) {
@@ -314,6 +318,44 @@ void client_drain(struct client *client) {
   }
 }
 
+static int64 microseconds_since(instr_time start) {
+  instr_time now;
+
+  INSTR_TIME_SET_CURRENT(now);
+  INSTR_TIME_SUBTRACT(now, start);
+  return (int64)INSTR_TIME_GET_MICROSEC(now);
+}
+
+/* Looks for bytes a moment without sleeping: to fall asleep and be woken costs more than most one-row answers
+ * take to make. */
+static bool receive_soon(struct client *client) {
+  instr_time start;
+
+  INSTR_TIME_SET_CURRENT(start);
+  do {
+    SPIN_DELAY();
+    if (receive(client)) return true;
+  } while (microseconds_since(start) < SOON_US);
+  return false;
+}
+
+/* Waits for bytes, or room for what is to be sent. Looking is tried where the last answers came soon, and
+ * ever more rarely where it was in vain: the peer is slow, or needs this very processor. */
+static void await_answer(struct client *client) {
+  instr_time start;
+
+  if (client->sleeps == 0 && client->out.len == 0) {
+    if (receive_soon(client)) {
+      client->back_off /= 2;
+      return;
+    }
+    client->sleeps = client->back_off = Min(client->back_off * 2 + 1, MOST_SLEEPS);
+  }
+  INSTR_TIME_SET_CURRENT(start);
+  (void)client_wait(client, client->out.len > 0, -1);
+  if (client->sleeps > 0 && microseconds_since(start) < 2 * SOON_US) client->sleeps--;
+}
+
 struct frame *client_next(struct request *request) {
   struct client *client = request->client;
 
@@ -329,7 +371,7 @@ struct frame *client_next(struct request *request) {
     if (request->ended) client_protocol_error(client, "a request ended without an answer");
     CHECK_FOR_INTERRUPTS();
     if (client->out.len > 0 && !client_flush(client)) continue;
-    if (!receive(client)) client_wait(client, client->out.len > 0, -1);
+    if (!receive(client)) await_answer(client);
   }
 }
 

@@ -59,6 +59,8 @@ struct client {
   bool lasting;    /* of client_open, but kept until the whole transaction ends */
   WaitEventSet *waits;
   bool waits_for_write;
+  uint16 sleeps;        /* waits that still have to be slept before one is spent looking */
+  uint16 back_off;      /* what sleeps becomes when looking was in vain */
   uint64_t incarnation; /* differs after every (re)connection */
   uint64_t last_request;
   StringInfoData out; /* bytes not yet sent start at out.cursor */

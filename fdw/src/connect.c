@@ -41,6 +41,7 @@ static struct client *client_make(const char *path, const char *who, dlist_head 
   client->socket = PGINVALID_SOCKET;
   client->stage = palloc(CLIENT_STAGE_BYTES);
   initStringInfo(&client->out);
+  client->sleeps = 1;
   dlist_push_tail(list, &client->node);
   MemoryContextSwitchTo(caller);
   return client;

@@ -9,6 +9,8 @@ import { processOpenSockets } from '../src/relations/process-open-sockets.js';
 import { processes } from '../src/relations/processes.js';
 import { threads } from '../src/relations/threads.js';
 import type { Kernel } from '../src/kernel/kernel.js';
+import { Budget } from '../src/memory/budget.js';
+import { pinColumn } from '../src/scan/qual.js';
 import { columnIndex, readRows } from './support/read-rows.js';
 import { TestKernel, type TestTask } from './support/test-kernel.js';
 
@@ -47,6 +49,26 @@ describe.each(['old', 'new'] as const)('the relations read a kernel laid out the
     expect(kernel.mode).toBe('sv39');
     expect(kernel.symbols.lookup('init_task')).toBe(made.initTask);
     expect(kernel.stillThere()).toBe(true);
+  });
+
+  test('what is kept of a process belongs to one instant, also when scans of several take turns', () => {
+    const names = () => readRows('processes', processes, kernel).rows.map(({ comm }) => comm);
+    const rename = (comm: string) => made.image.text(made.image.member(shell.address, 'task_struct', 'comm'), comm);
+    expect(names()).toEqual(['init', 'kthreadd', 'sh']);
+    const budget = new Budget(1_000_000);
+    const request = { budget, pin: () => pinColumn({ kind: 'true' }, 0), order: undefined };
+    const early = processes(kernel, request).items[Symbol.iterator]();
+    early.next();
+    rename('later');
+    expect(names()).toEqual(['init', 'kthreadd', 'sh']);
+    kernel.newInstant();
+    expect(names()).toEqual(['init', 'kthreadd', 'later']);
+    early.next();
+    const first = early.next().value as object;
+    rename('sh');
+    kernel.newInstant();
+    expect(names()).toEqual(['init', 'kthreadd', 'sh']);
+    expect(processes(kernel, request).kept!.get(first)).not.toContain('sh');
   });
 
   test('processes', () => {

@@ -19,6 +19,8 @@ export class TaskList {
   readonly #initTask: Gva;
   #instant = -1;
   #leaders = new Map<number, Gva>();
+  #tasks = new Map<Gva, Task>();
+  #tasksInstant = -1;
   #cut: string | undefined;
 
   constructor(kernel: Kernel) {
@@ -32,6 +34,18 @@ export class TaskList {
     if (this.#instant !== this.#kernel.instant) this.#walk(budget);
     if (this.#cut) budget.cut(this.#cut);
     return this.#leaders;
+  }
+
+  /**
+   * The task of a leader: within one instant always the same object, so what was read of it can be kept. Scans of
+   * different instants take turns, so the instant is looked at each time.
+   */
+  task(address: Gva): Task {
+    if (this.#tasksInstant !== this.#kernel.instant) this.#tasks = new Map();
+    this.#tasksInstant = this.#kernel.instant;
+    let task = this.#tasks.get(address);
+    if (!task) this.#tasks.set(address, (task = new Task(this.#kernel, address)));
+    return task;
   }
 
   /** No leaders instead of an error while the kernel has none. */

@@ -9,7 +9,7 @@ import type { MachineView } from './machine.js';
 /** After its last use. */
 const idleMs = 2;
 /** Since it was opened; then the next user gets a view of its own. */
-const oldestMs = 15;
+const oldestMs = 1000;
 
 interface Shared {
   view: MachineView;

@@ -196,9 +196,14 @@ export class Machine {
     }
   }
 
+  /** A view of a paused machine that is open already, to be closed like any other; undefined: open one. */
+  sharedView(): MachineView | undefined {
+    return this.#linger.reuse();
+  }
+
   /** Fixes an instant, to be read until closeView; the guest goes on. */
   async openView(timeoutMs = viewMs): Promise<MachineView> {
-    const lingering = this.#linger.reuse();
+    const lingering = this.sharedView();
     if (lingering) return lingering;
     const view = await this.#openView(timeoutMs);
     this.#linger.opened(view);

@@ -47,6 +47,11 @@ export class Machines {
     return this.#add(name);
   }
 
+  /** The machine of this name if it has been asked for before and is no past instant: found without waiting. */
+  known(name: string): Machine | undefined {
+    return this.#known.get(name);
+  }
+
   /** The machine of this name, or replayed to the instant if the name is one of an instant. */
   async find(name: string): Promise<Machine> {
     const instant = parseInstant(name);

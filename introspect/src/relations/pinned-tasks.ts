@@ -1,26 +1,20 @@
-import type { Kernel } from '../kernel/kernel.js';
-import { Task } from '../kernel/task.js';
+import type { Task } from '../kernel/task.js';
 import type { TaskList } from '../kernel/task-list.js';
 import type { ScanRequest } from '../scan/row-source.js';
 
 /** Process leaders that the quals leave possible: looked up when pids or addresses are named, else all. */
-export function* pinnedTasks(
-  kernel: Kernel,
-  tasks: TaskList,
-  request: ScanRequest,
-  pidColumn = 'pid',
-): Generator<Task> {
+export function* pinnedTasks(tasks: TaskList, request: ScanRequest, pidColumn = 'pid'): Generator<Task> {
   const leaders = tasks.leaders(request.budget);
   const pin = request.pin(pidColumn);
   if (pin.values) {
     for (const value of pin.values) {
       const address = leaders.get(Number(value));
-      if (address !== undefined) yield new Task(kernel, address);
+      if (address !== undefined) yield tasks.task(address);
     }
     return;
   }
   for (const [pid, address] of leaders) {
     request.budget.take();
-    if (pid >= pin.low && pid <= pin.high) yield new Task(kernel, address);
+    if (pid >= pin.low && pid <= pin.high) yield tasks.task(address);
   }
 }

@@ -19,7 +19,7 @@ export function processMemoryMap(kernel: Kernel, request: ScanRequest): RowSourc
   // An area that starts at or before the pinned start touches it.
   const low = Math.max(0, Number.isFinite(start.low) ? start.low : 0);
   function* all(): Generator<MappedArea> {
-    for (const task of bySortedPid(kernel, kernel.decoder(TaskList), request)) {
+    for (const task of bySortedPid(kernel.decoder(TaskList), request)) {
       const { mm } = task;
       if (mm === 0) continue;
       const pid = task.tgid;

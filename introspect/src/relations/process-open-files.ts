@@ -18,7 +18,7 @@ export function processOpenFiles(kernel: Kernel, request: ScanRequest): RowSourc
   const pinnedFds = request.pin('fd').values;
   const only = pinnedFds?.length === 1 ? Number(pinnedFds[0]) : undefined;
   function* all(): Generator<OpenFile> {
-    for (const task of bySortedPid(kernel, kernel.decoder(TaskList), request)) {
+    for (const task of bySortedPid(kernel.decoder(TaskList), request)) {
       if (task.files === 0) continue;
       const pid = task.tgid;
       const fd = only !== undefined && only >= 0 && Number.isInteger(only) ? only : undefined;

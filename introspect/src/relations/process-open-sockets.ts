@@ -19,7 +19,7 @@ export function processOpenSockets(kernel: Kernel, request: ScanRequest): RowSou
   const files = kernel.decoder(FileObjects);
   const sockets = kernel.decoder(Sockets);
   function* all(): Generator<OpenSocket> {
-    for (const task of bySortedPid(kernel, kernel.decoder(TaskList), request)) {
+    for (const task of bySortedPid(kernel.decoder(TaskList), request)) {
       if (task.files === 0) continue;
       for (const { fd, file } of files.descriptors(task.files, request.budget)) {
         const inode = files.inode(file);

@@ -7,11 +7,16 @@ import { KthreadNames } from '../kernel/kthread-name.js';
 import type { Task } from '../kernel/task.js';
 import { TaskList } from '../kernel/task-list.js';
 import { WaitChannels } from '../kernel/wchan.js';
-import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
+import { rowSource, type KeptRows, type RowSource, type ScanRequest } from '../scan/row-source.js';
 import { pinnedTasks } from './pinned-tasks.js';
 
 const nsPerSecond = 1e9;
 const nsPerMs = 1e6;
+
+/** Rows of one kernel: lookups of a process that follow each other at one instant, as joins make them, read it once. */
+class ProcessRows {
+  readonly kept: KeptRows = new WeakMap();
+}
 
 /** One row per thread group leader. */
 export function processes(kernel: Kernel, request: ScanRequest): RowSource {
@@ -33,7 +38,7 @@ export function processes(kernel: Kernel, request: ScanRequest): RowSource {
   const below = (task: Task, member: string) => (task.fs === 0 ? null : paths.ofPath(task.fs + fs.offset(member)));
   return rowSource(
     'processes',
-    pinnedTasks(kernel, tasks, request),
+    pinnedTasks(tasks, request),
     {
       pid: (task) => task.tgid,
       name: (task) => (task.kthread ? KthreadNames.of(kernel, task) : task.comm),
@@ -78,6 +83,6 @@ export function processes(kernel: Kernel, request: ScanRequest): RowSource {
       mm_addr: (task) => task.mm || null,
       quality: (task) => task.quality,
     },
-    { note: (task, reason) => task.note(reason), quality: 'quality' },
+    { note: (task, reason) => task.note(reason), quality: 'quality', kept: kernel.decoder(ProcessRows).kept },
   );
 }

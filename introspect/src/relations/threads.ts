@@ -11,8 +11,7 @@ export function threads(kernel: Kernel, request: ScanRequest, hart: HartState | 
   const tasks = kernel.decoder(TaskList);
   const current = hart ? kernel.decoder(CurrentTask).address(hart, request.budget) : undefined;
   function* all(): Generator<Task> {
-    for (const leader of pinnedTasks(kernel, tasks, request, 'tgid'))
-      yield* tasks.threads(leader.address, request.budget);
+    for (const leader of pinnedTasks(tasks, request, 'tgid')) yield* tasks.threads(leader.address, request.budget);
   }
   return rowSource(
     'threads',

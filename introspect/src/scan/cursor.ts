@@ -4,22 +4,16 @@
  * work, so one scan never holds the service for long.
  */
 import { LayoutError } from '../btf/layout.js';
-import type { CatalogueRelation } from '../gen/relations.js';
 import type { Budget } from '../memory/budget.js';
 import { GuestFault, WalkCut } from '../memory/guest-fault.js';
 import type { RowWriter } from '../server/row-writer.js';
-import type { ReadColumn, Test } from './qual.js';
-import type { RowSource } from './row-source.js';
+import type { ScanPlan } from './parse-open.js';
+import type { ReadColumn } from './qual.js';
+import type { RowSource, RowValues } from './row-source.js';
 import { compareValues, type Value } from './value.js';
 
-export interface Plan {
-  relation: CatalogueRelation;
-  columns: number[];
-  test: Test | undefined;
-  sort: { column: number; descending: boolean; nullsFirst: boolean } | undefined;
-  /** −1: none. */
-  limit: number;
-}
+/** What of a scan's plan decides its rows. */
+export type CursorPlan = Pick<ScanPlan, 'relation' | 'columns' | 'test' | 'sort' | 'limit'>;
 
 const itemsPerTurn = 2048;
 /** A turn ends after this long even if items are slow to read; looked at every few items. */
@@ -27,11 +21,11 @@ const turnMs = 4;
 const itemsPerLook = 32;
 
 export class Cursor {
-  readonly #plan: Plan;
+  readonly #plan: CursorPlan;
   readonly #source: RowSource;
   readonly #budget: Budget;
   readonly #iterator: Iterator<unknown>;
-  readonly #values: (Value | undefined)[];
+  #values: RowValues;
   readonly #read: ReadColumn;
   readonly #direct: boolean;
   #item: unknown;
@@ -41,12 +35,12 @@ export class Cursor {
   sent = 0;
   examined = 0;
 
-  constructor(plan: Plan, source: RowSource, budget: Budget) {
+  constructor(plan: CursorPlan, source: RowSource, budget: Budget) {
     this.#plan = plan;
     this.#source = source;
     this.#budget = budget;
     this.#iterator = source.items[Symbol.iterator]();
-    this.#values = new Array<Value | undefined>(plan.relation.columns.length).fill(undefined);
+    this.#values = this.#unread();
     this.#read = (column) => this.#column(column);
     this.#direct = source.direct !== undefined;
     const { sort } = plan;
@@ -120,7 +114,16 @@ export class Cursor {
 
   #take(item: unknown): void {
     this.#item = item;
-    if (!this.#direct || this.#plan.test || this.#plan.sort) this.#values.fill(undefined);
+    const { kept } = this.#source;
+    if (kept) {
+      let values = kept.get(item as object);
+      if (!values) kept.set(item as object, (values = this.#unread()));
+      this.#values = values;
+    } else if (!this.#direct || this.#plan.test || this.#plan.sort) this.#values.fill(undefined);
+  }
+
+  #unread(): RowValues {
+    return new Array<Value | undefined>(this.#plan.relation.columns.length).fill(undefined);
   }
 
   #collect(): boolean {

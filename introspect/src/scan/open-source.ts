@@ -38,7 +38,8 @@ export interface SourceContext {
 }
 
 type GuestRelation = (kernel: Kernel, request: ScanRequest, view: MachineView) => RowSource;
-type OtherRelation = (context: SourceContext) => Promise<RowSource>;
+/** A promise only where something has to be waited for. */
+type OtherRelation = (context: SourceContext) => RowSource | Promise<RowSource>;
 
 /** Steps a scan may take in all; generous for any sound guest. */
 const budgets = { guest: 8_000_000, telemetry: 4_000_000 };
@@ -95,7 +96,7 @@ async function ringOf({ machine, view }: SourceContext, name: RingName): Promise
 }
 
 /** Throws IntrospectError with what the user can do about it. */
-export async function openSource(relation: RelationName, context: SourceContext): Promise<RowSource> {
+export function openSource(relation: RelationName, context: SourceContext): RowSource | Promise<RowSource> {
   const guest = guestRelations[relation];
   if (guest) return openGuest(relation, guest, context);
   const open = otherRelations[relation];
@@ -121,10 +122,10 @@ function openGuest(relation: RelationName, open: GuestRelation, { view, request 
 }
 
 /** The symbols lie in the image, so they can be read before the kernel runs. */
-function openKernelSymbols({ view, request }: SourceContext): Promise<RowSource> {
+function openKernelSymbols({ view, request }: SourceContext): RowSource {
   if (!view) throw introspectError('internal', 'kernel_symbols was opened without a view');
   const { keeper } = view.link;
-  return Promise.resolve(kernelSymbols(keeper.symbolsAt(view), keeper.atOrNone(view), request));
+  return kernelSymbols(keeper.symbolsAt(view), keeper.atOrNone(view), request);
 }
 
 async function openPageFaults({ machine, view, request, reads }: SourceContext): Promise<RowSource> {

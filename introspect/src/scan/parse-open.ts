@@ -1,21 +1,36 @@
-/** OPEN payloads to plans; everything out of the ordinary is a protocol error. */
+/**
+ * OPEN payloads to plans; everything out of the ordinary is a protocol error. A prepared statement sends the
+ * same plan again and again, so the plans of a connection are kept by their bytes.
+ */
 import { introspectError, type IntrospectError } from '../errors.js';
 import type { CatalogueRelation, ColumnType } from '../gen/relations.js';
 import { maxQualDepth, maxQualNodes, qualOperator, qualTag, valueTag } from '../gen/wire.js';
 import type { PayloadReader } from '../wire/payload.js';
-import type { Operator, Qual } from './qual.js';
+import { compileQual, type Operator, type Qual, type Test } from './qual.js';
 import { relationNamed } from './row-source.js';
 import type { Value } from './value.js';
 
-export interface OpenRequest {
-  machine: string;
+/** What a scan gives, whatever it is read from. */
+export interface ScanPlan {
   relation: CatalogueRelation;
-  view: bigint;
-  credit: number;
+  /** Columns of the answer, by index in the relation. */
   columns: number[];
+  types: ColumnType[];
   sort: { column: number; descending: boolean; nullsFirst: boolean } | undefined;
+  /** −1: none. */
   limit: number;
   qual: Qual;
+  /** The qual tree as a function; undefined when every row passes. */
+  test: Test | undefined;
+  /** Columns the scan looks at: asked for, tested or sorted by. */
+  read: ReadonlySet<number>;
+}
+
+export interface OpenRequest {
+  machine: string;
+  view: bigint;
+  credit: number;
+  plan: ScanPlan;
 }
 
 /** PostgreSQL's MaxTupleAttributeNumber. */
@@ -25,11 +40,36 @@ const operators = new Map<number, Operator>(
   (Object.entries(qualOperator) as [Operator, number][]).map(([name, value]) => [value, name]),
 );
 
-export function parseOpen(fields: PayloadReader): OpenRequest {
-  const machine = fields.text();
-  const name = fields.text();
-  const view = fields.u64();
-  const credit = fields.u32();
+const mostKept = 64;
+const largestKept = 1024;
+
+/** Parses the OPEN requests of one connection. */
+export class OpenParser {
+  readonly #kept = new Map<string, ScanPlan>();
+
+  parse(fields: PayloadReader): OpenRequest {
+    const machine = fields.text();
+    const name = fields.text();
+    const view = fields.u64();
+    const credit = fields.u32();
+    return { machine, view, credit, plan: this.#plan(name, fields) };
+  }
+
+  #plan(name: string, fields: PayloadReader): ScanPlan {
+    const rest = fields.rest();
+    if (rest.length > largestKept) return parsePlan(name, fields);
+    const key = `${name} ${Buffer.from(rest.buffer, rest.byteOffset, rest.length).toString('latin1')}`;
+    let plan = this.#kept.get(key);
+    if (plan === undefined) {
+      plan = parsePlan(name, fields);
+      if (this.#kept.size >= mostKept) this.#kept.clear();
+      this.#kept.set(key, plan);
+    }
+    return plan;
+  }
+}
+
+function parsePlan(name: string, fields: PayloadReader): ScanPlan {
   const limit = fields.i64();
   const relation = relationNamed(name);
   if (!relation) throw introspectError('relationUnknown', `there is no relation "${name}"`);
@@ -39,7 +79,28 @@ export function parseOpen(fields: PayloadReader): OpenRequest {
   const qual = reader.node(1);
   fields.end();
   if (limit < -1n) throw malformed('a negative limit');
-  return { machine, relation, view, credit, columns, sort, limit: limit < 0n ? -1 : Number(limit), qual };
+  return {
+    relation,
+    columns,
+    types: columns.map((index) => relation.columns[index]!.type),
+    sort,
+    limit: limit < 0n ? -1 : Number(limit),
+    qual,
+    test: compileQual(qual),
+    read: new Set([...columns, ...columnsOf(qual), ...(sort ? [sort.column] : [])]),
+  };
+}
+
+function columnsOf(qual: Qual): number[] {
+  switch (qual.kind) {
+    case 'true':
+      return [];
+    case 'and':
+    case 'or':
+      return qual.terms.flatMap(columnsOf);
+    default:
+      return [qual.column];
+  }
 }
 
 function malformed(what: string): IntrospectError {
@@ -64,7 +125,7 @@ function flag(fields: PayloadReader): boolean {
   return value === 1;
 }
 
-function parseSort(fields: PayloadReader, relation: CatalogueRelation): OpenRequest['sort'] {
+function parseSort(fields: PayloadReader, relation: CatalogueRelation): ScanPlan['sort'] {
   const keys = list(fields, 1, () => ({
     column: column(fields, relation),
     descending: flag(fields),

@@ -11,6 +11,12 @@ import type { Value } from './value.js';
 /** Writes one column of item straight into the row under construction, without making a Value of it. */
 export type DirectWrite = (item: number, writer: RowWriter, slot: number) => void;
 
+/** Values of the columns of an item that have been read, by column index. */
+export type RowValues = (Value | undefined)[];
+
+/** What has been read of items that stay the same as long as they live, for the scans after this one. */
+export type KeptRows = WeakMap<object, RowValues>;
+
 export interface RowSource {
   items: Iterable<unknown>;
   /** By column index of the catalogue. */
@@ -19,6 +25,8 @@ export interface RowSource {
   direct?: (DirectWrite | undefined)[];
   /** Told why a column could not be read. */
   note?: (item: unknown, reason: string) => void;
+  /** Keeps values from scan to scan; items are then objects of one instant. */
+  kept?: KeptRows;
   /** This column says what went wrong with the others, so it is read last and reads them all. */
   qualityColumn?: number;
   /** Orders in which items already come: (column index, descending). */
@@ -42,6 +50,7 @@ export interface SourceOptions<Item> {
   quality?: string;
   sortedBy?: { column: string; descending: boolean };
   direct?: Partial<Record<string, DirectWrite>>;
+  kept?: KeptRows;
 }
 
 const byName = new Map<string, CatalogueRelation>(catalogue.map((relation) => [relation.name, relation]));
@@ -60,7 +69,8 @@ export function rowSource<Name extends RelationName, Item>(
   const { columns } = byName.get(name)!;
   const table = readers as unknown as Record<string, (item: unknown) => Value>;
   const source: RowSource = { items, columns: columns.map((column) => table[column.name]!) };
-  const { note, quality, sortedBy, direct } = options;
+  const { note, quality, sortedBy, direct, kept } = options;
+  if (kept) source.kept = kept;
   if (note) source.note = (item, reason) => note(item as Item, reason);
   if (quality) source.qualityColumn = columns.findIndex((column) => column.name === quality);
   if (direct) source.direct = columns.map((column) => direct[column.name]);

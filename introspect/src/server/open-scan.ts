@@ -4,74 +4,107 @@ import type { Machine, MachineView } from '../machine/machine.js';
 import { Budget } from '../memory/budget.js';
 import { Cursor } from '../scan/cursor.js';
 import { budgetOf, needsView, openSource } from '../scan/open-source.js';
-import type { OpenRequest } from '../scan/parse-open.js';
-import { compileQual, pinColumn, type Qual } from '../scan/qual.js';
+import type { OpenRequest, ScanPlan } from '../scan/parse-open.js';
+import { pinColumn } from '../scan/qual.js';
+import type { RowSource } from '../scan/row-source.js';
 import { ScanTask } from './scan-task.js';
 import type { HeldView } from './session.js';
 
-/** Opens a view for this scan alone when the client brought none and the relation needs one. */
-export async function openScan(
+/** The view a scan reads under; owned: opened for it alone, and closed with it. */
+interface Hold {
+  machine: Machine;
+  view: MachineView;
+  owned: boolean;
+}
+
+/** What a scan is opened with, besides its view. */
+interface Opening {
+  plan: ScanPlan;
+  credit: number;
+  request: bigint;
+  machines: Machines;
+  machine: Machine | undefined;
+  /** performance.now() */
+  startedMs: number;
+}
+
+/**
+ * Opens a view for this scan alone when the client brought none and the relation needs one. A promise only
+ * where something has to be waited for: a scan that can run runs at once.
+ */
+export function openScan(
   open: OpenRequest,
   request: bigint,
   machines: Machines,
   held: HeldView | undefined,
-): Promise<ScanTask> {
-  const startedNs = process.hrtime.bigint();
-  const { relation, qual, sort } = open;
-  const columnNamed = (name: string) => relation.columns.findIndex((column) => column.name === name);
-  const read = new Set([...open.columns, ...columnsOf(qual), ...(sort ? [sort.column] : [])]);
-  const reads = (column: string) => read.has(columnNamed(column));
-  const machine = held?.machine ?? (relation.source === 'service' ? undefined : await machines.find(open.machine));
-  const hold = held ? { ...held, owned: false } : await ownView(machine, needsView(relation.name, reads));
-  const whole = qual.kind === 'true' && open.limit < 0;
+): ScanTask | Promise<ScanTask> {
+  const { plan, credit } = open;
+  const opening = { plan, credit, request, machines, startedMs: performance.now() };
+  if (held) return openUnder({ ...opening, machine: held.machine }, { ...held, owned: false });
+  if (plan.relation.source === 'service') return openUnder({ ...opening, machine: undefined }, undefined);
+  const known = machines.known(open.machine);
+  const view = known && wantsView(plan) ? known.sharedView() : undefined;
+  if (known && view) return openUnder({ ...opening, machine: known }, { machine: known, view, owned: true });
+  return openOnce(opening, open.machine);
+}
+
+async function openOnce(opening: Omit<Opening, 'machine'>, name: string): Promise<ScanTask> {
+  const machine = await opening.machines.find(name);
+  const hold = wantsView(opening.plan) ? { machine, view: await machine.openView(), owned: true } : undefined;
+  return openUnder({ ...opening, machine }, hold);
+}
+
+function wantsView({ relation, read }: ScanPlan): boolean {
+  return needsView(relation.name, (column) => read.has(columnNamed(relation, column)));
+}
+
+function columnNamed(relation: ScanPlan['relation'], name: string): number {
+  return relation.columns.findIndex((column) => column.name === name);
+}
+
+function openUnder(opening: Opening, hold: Hold | undefined): ScanTask | Promise<ScanTask> {
+  const { plan, machines, machine } = opening;
+  const { relation, qual, sort } = plan;
   const budget = new Budget(budgetOf(relation.name));
+  const abandon = (error: unknown): never => {
+    if (hold?.owned) hold.machine.closeView(hold.view);
+    throw error;
+  };
   try {
-    const source = await openSource(relation.name, {
+    const source = openSource(relation.name, {
       machines,
       machine,
       view: hold?.view,
-      reads,
+      reads: (column) => plan.read.has(columnNamed(relation, column)),
       request: {
         budget,
-        pin: (column) => pinColumn(qual, columnNamed(column)),
+        pin: (column) => pinColumn(qual, columnNamed(relation, column)),
         order: sort && { column: relation.columns[sort.column]!.name, descending: sort.descending },
       },
     });
-    const plan = { relation, columns: open.columns, test: compileQual(qual), sort, limit: open.limit };
-    const types = open.columns.map((column) => relation.columns[column]!.type);
-    return new ScanTask({
-      request,
-      cursor: new Cursor(plan, source, budget),
-      types,
-      credit: open.credit,
-      startedNs,
-      hold,
-      onDone: (rows) => {
-        if (whole) hold?.view.link.rowCounts.set(relation.name, rows);
-      },
-    });
+    if (!(source instanceof Promise)) return makeTask(opening, hold, budget, source);
+    return source.then((opened) => makeTask(opening, hold, budget, opened)).catch(abandon);
   } catch (error) {
-    if (hold?.owned) hold.machine.closeView(hold.view);
-    throw error;
+    return abandon(error);
   }
 }
 
-async function ownView(
-  machine: Machine | undefined,
-  needed: boolean,
-): Promise<{ machine: Machine; view: MachineView; owned: boolean } | undefined> {
-  if (!machine || !needed) return undefined;
-  return { machine, view: await machine.openView(), owned: true };
-}
-
-function columnsOf(qual: Qual): number[] {
-  switch (qual.kind) {
-    case 'true':
-      return [];
-    case 'and':
-    case 'or':
-      return qual.terms.flatMap(columnsOf);
-    default:
-      return [qual.column];
-  }
+function makeTask(
+  { plan, credit, request, startedMs }: Opening,
+  hold: Hold | undefined,
+  budget: Budget,
+  source: RowSource,
+): ScanTask {
+  const whole = plan.test === undefined && plan.limit < 0;
+  return new ScanTask({
+    request,
+    cursor: new Cursor(plan, source, budget),
+    types: plan.types,
+    credit,
+    startedMs,
+    hold,
+    onDone: (rows) => {
+      if (whole) hold?.view.link.rowCounts.set(plan.relation.name, rows);
+    },
+  });
 }

@@ -14,7 +14,8 @@ export interface ScanTaskOptions {
   cursor: Cursor;
   types: ColumnType[];
   credit: number;
-  startedNs: bigint;
+  /** performance.now() */
+  startedMs: number;
   /** Told the number of rows when the scan has run to its end. */
   onDone: (rows: number) => void;
   /** The view the scan reads under, to be checked while it lasts; owned: closed with the scan. */
@@ -56,11 +57,11 @@ export class ScanTask {
     }
     if (this.#more) return 'more';
     this.#options.onDone(cursor.sent);
-    const elapsed = process.hrtime.bigint() - this.#options.startedNs;
+    const elapsedNs = Math.max(0, Math.round((performance.now() - this.#options.startedMs) * 1e6));
     const done = new FrameWriter()
       .u64(BigInt(cursor.sent))
       .u64(BigInt(cursor.examined))
-      .u64(elapsed)
+      .u64(BigInt(elapsedNs))
       .u32(cursor.cut ? cutFlag : 0);
     send(done.frame(frameType.done, this.request));
     return 'done';

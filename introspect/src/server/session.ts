@@ -14,7 +14,8 @@ import type { Machines } from '../machine/machines.js';
 import { resolveCondition } from '../machine/resolve.js';
 import { FrameSplitter, type Frame } from '../wire/frame-splitter.js';
 import { FrameWriter, PayloadReader } from '../wire/payload.js';
-import { parseOpen } from '../scan/parse-open.js';
+import { OpenParser, type OpenRequest } from '../scan/parse-open.js';
+import { Attention } from './attention.js';
 import { openScan } from './open-scan.js';
 import { schemaAnswer } from './schema-answer.js';
 import type { ScanTask } from './scan-task.js';
@@ -48,6 +49,8 @@ export class Session {
   readonly #splitter = new FrameSplitter();
   readonly #requests = new Map<bigint, Pending>();
   readonly #views = new Map<bigint, HeldView>();
+  readonly #opens = new OpenParser();
+  readonly #attention = new Attention();
   #lastView = 0n;
   #greeted = false;
   #ended = false;
@@ -77,6 +80,7 @@ export class Session {
   }
 
   #receive(bytes: Buffer): void {
+    this.#attention.asked();
     this.#splitter.add(bytes);
     while (!this.#ended && !this.#refused) {
       let request = 0n;
@@ -146,20 +150,14 @@ export class Session {
     const pending: Pending = { ended: false, task: undefined, starved: false };
     const work = this.#prepare(type, fields, request, pending);
     this.#requests.set(request, pending);
-    work().catch((error: unknown) => this.#finish(request, pending, error));
+    work()?.catch((error: unknown) => this.#finish(request, pending, error));
   }
 
   /** Parses now, so that malformed frames fail in order; the work itself comes later. */
-  #prepare(type: number, fields: PayloadReader, request: bigint, pending: Pending): () => Promise<void> {
+  #prepare(type: number, fields: PayloadReader, request: bigint, pending: Pending): () => Promise<void> | undefined {
     if (type === frameType.open) {
-      const open = parseOpen(fields);
-      return async () => {
-        const held = this.#heldView(open.view, open.machine);
-        const task = await openScan(open, request, this.#machines, held);
-        if (this.#ended || pending.ended) return task.close();
-        pending.task = task;
-        this.#run(request, pending);
-      };
+      const open = this.#opens.parse(fields);
+      return () => this.#open(open, request, pending);
     }
     const machine = fields.text();
     if (type === frameType.resolve) {
@@ -187,6 +185,23 @@ export class Session {
       return async () => this.#answer(request, pending, await schemaAnswer(machine, this.#machines, request));
     }
     return () => this.#openView(machine, request, pending);
+  }
+
+  /** A scan that waits for nothing has its first turn at once. */
+  #open(open: OpenRequest, request: bigint, pending: Pending): Promise<void> | undefined {
+    const start = (task: ScanTask) => {
+      if (this.#ended || pending.ended) return task.close();
+      pending.task = task;
+      this.#run(request, pending);
+    };
+    try {
+      const task = openScan(open, request, this.#machines, this.#heldView(open.view, open.machine));
+      if (task instanceof Promise) return task.then(start);
+      start(task);
+    } catch (error) {
+      this.#finish(request, pending, error);
+    }
+    return undefined;
   }
 
   async #openView(name: string, request: bigint, pending: Pending): Promise<void> {
@@ -291,6 +306,7 @@ export class Session {
     pending.ended = true;
     this.#requests.delete(request);
     pending.task?.close();
+    this.#attention.answered();
     if (error !== undefined) this.#fail(request, error);
   }
 

@@ -57,6 +57,11 @@ export class PayloadReader {
     }
   }
 
+  /** What has not been read yet; it stays unread. */
+  rest(): Uint8Array {
+    return this.#bytes.subarray(this.#at);
+  }
+
   /** Everything has to have been read. */
   end(): void {
     if (this.#at !== this.#bytes.length) throw introspectError('protocol', 'a frame has bytes after its fields');
