@@ -13,6 +13,7 @@ import * as forkNetworks from './2026-11-25-0006_fork_networks.js';
 import * as createBoot from './2026-11-25-0010_create_boot.js';
 import * as findPast from './2026-11-29-0020_find_past.js';
 import * as nestedImages from './2026-11-29-0021_nested_images.js';
+import * as saveDisks from './2026-11-29-0022_save_disks.js';
 
 /** Every migration of this folder, by file name; a test compares the two. */
 export const migrations: Record<string, Migration> = {
@@ -25,6 +26,7 @@ export const migrations: Record<string, Migration> = {
   '2026-11-25-0010_create_boot': createBoot,
   '2026-11-29-0020_find_past': findPast,
   '2026-11-29-0021_nested_images': nestedImages,
+  '2026-11-29-0022_save_disks': saveDisks,
 };
 
 const lockKey = 0x4c53_514d; // "LSQM"

@@ -61,7 +61,7 @@ test('every engine goes on from a checkpoint in the same way, in a daemon of its
   const { instret } = await machine.step('', 30_000_000);
   const hash = await machine.hash();
   await machine.client.query('select vm_stop()');
-  for (const engine of ['interp', 'jit']) {
+  for (const engine of ['interp', 'jit', 'lockstep']) {
     const stats = join(tempDir(), 'stats.json');
     const args = ['--db', machine.chain.database.conninfo, '--machine', 'vm1', '--checkpoint', 'busy 1'];
     const ended = await run(vmBinary(), [...args, '--engine', engine, '--stop-at', instret, '--stats', stats], {

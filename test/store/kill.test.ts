@@ -1,10 +1,10 @@
 /** kill -9 of the daemon's store and of PostgreSQL at random instants: flushed = durable, and nothing torn. */
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { atEnd } from '../harness/cleanup.js';
-import { startCluster, type OwnCluster, type TestDatabase } from '../harness/cluster.js';
+import { startCluster } from '../harness/cluster.js';
 import { tempDir } from '../harness/temp.js';
+import { crashServer, pause, storeBackends } from './crash.js';
 import { createStore, StoreTool } from './driver.js';
 import {
   apply,
@@ -24,8 +24,6 @@ const cacheBytes = 4 << 20;
 const rounds = Number(process.env['LINUXSQL_KILL_ROUNDS'] ?? 6);
 const seed = Number(process.env['LINUXSQL_TEST_SEED'] ?? 1);
 const timeout = 60_000 + rounds * 10_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 afterEach(({ task }) => {
   if (task.result?.state === 'fail') console.error(`seed ${seed}, ${rounds} rounds`);
@@ -75,51 +73,6 @@ test(
   },
   timeout,
 );
-
-/** Server processes of the store; none while the server recovers from the crash before. */
-async function storeBackends(database: TestDatabase): Promise<number[]> {
-  const session = new pg.Client(database.config);
-  session.on('error', () => undefined);
-  try {
-    await session.connect();
-    const query = "select pid from pg_stat_activity where application_name = 'linuxsql-vm m'";
-    return (await session.query<{ pid: number }>(query)).rows.map(({ pid }) => pid);
-  } catch {
-    return [];
-  } finally {
-    await session.end().catch(() => undefined);
-  }
-}
-
-async function crashServer(cluster: OwnCluster, random: Random, backends: () => Promise<number[]>): Promise<void> {
-  const kind = random.below(3);
-  if (kind === 0) {
-    const pids = await backends();
-    const pid = pids[random.below(Math.max(pids.length, 1))];
-    if (pid !== undefined) process.kill(pid, 'SIGKILL'); // the postmaster then restarts everything
-  } else if (kind === 1) {
-    await cluster.kill9();
-    await pause(random.below(300));
-    await startAgain(cluster);
-  } else {
-    await cluster.stop('immediate');
-    await pause(random.below(300));
-    await startAgain(cluster);
-  }
-}
-
-/** The processes of a killed postmaster need a moment to leave its shared memory. */
-async function startAgain(cluster: OwnCluster): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await cluster.start();
-      return;
-    } catch (error) {
-      if (attempt === 50) throw error;
-      await pause(100);
-    }
-  }
-}
 
 test(
   `PostgreSQL killed ${rounds} times under a running store`,

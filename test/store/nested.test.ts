@@ -88,6 +88,20 @@ test('an image in a file is read from there, and is shown too; layers lie over i
   expect(readFileSync(inside).subarray(8192).equals(bytes)).toBe(true);
 });
 
+test('a checkpoint over an image in a file has its bytes where they were written over meanwhile', async () => {
+  const tool = await StoreTool.open(database.conninfo, { machine: 'linked' });
+  const before = await dump(tool);
+  tool.send('c saved 4 5000', 'w 9 2097152 131072', 'f 1', 'e');
+  await tool.expect('flushed 1');
+  await tool.expect('saved saved');
+  expect((await dump(tool)).equals(before)).toBe(false);
+  await tool.quit();
+  await client.query("select linuxsql.fork_machine(id, 'forked') from linuxsql.checkpoint where name = 'saved'");
+  const fork = await StoreTool.open(database.conninfo, { machine: 'forked' });
+  expect((await dump(fork)).equals(before)).toBe(true);
+  await fork.quit();
+});
+
 test('a file that is not there is said by its name', async () => {
   await client.query("select linuxsql.link_image('gone', '/nowhere/image', 0, 4096)");
   await makeMachine('gone', 'gone');

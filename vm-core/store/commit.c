@@ -32,6 +32,7 @@ static bool send_line(struct disk *disk, const struct line *line) {
   uint64_t base = line->number * LINE_PAGES;
   unsigned first = 0;
   page_mask data = 0;
+  disk_seal_note(disk, base, line->flushing);
   for (unsigned page = 0; page < LINE_PAGES; page++) {
     if (!(line->flushing >> page & 1)) continue;
     bool zero = is_zero(line->data + (size_t)page * PAGE_BYTES);
@@ -89,7 +90,7 @@ static bool committed(void *opaque, void *item, const PGresult *result) {
     atomic_fetch_add_explicit(&counters->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->commit_ns, took, memory_order_relaxed);
     disk_commit_ended(session->disk, true);
-    if (session->disk->sealing) disk_seal_ended(session->disk, true);
+    disk_seal_committed(session->disk, true);
     if (session->disk->rebasing) disk_rebase_ended(session->disk, true);
   }
   return true;
@@ -105,12 +106,12 @@ bool session_begin_commit(struct session *session) {
   session->commit_began_ns = session_now_ns();
   session->dirty_since_ns = 0;
   atomic_store_explicit(&session->log_wanted, false, memory_order_relaxed);
-  return link_send(link, "begin", &none, ignored, NULL, NULL) &&
-         link_send(link, "fence", &fence, ignored, NULL, NULL) &&
-         input_log_send(&session->log, link, session->machine) &&
-         (!session->disk || disk_send_dirty(session->disk)) &&
-         (!session->disk || !session->disk->sealing || disk_send_seal(session->disk)) &&
-         (!session->disk || !session->disk->rebasing || disk_send_rebase(session->disk)) &&
+  bool sent = link_send(link, "begin", &none, ignored, NULL, NULL) &&
+              link_send(link, "fence", &fence, ignored, NULL, NULL) &&
+              input_log_send(&session->log, link, session->machine) &&
+              (!session->disk || disk_send_dirty(session->disk));
+  if (session->disk) disk_seal_sent(session->disk);
+  return sent && (!session->disk || !session->disk->rebasing || disk_send_rebase(session->disk)) &&
          link_send(link, "commit", &none, committed, session, NULL) && link_sync(link);
 }
 
@@ -123,6 +124,8 @@ static bool flush_waits(const struct session *session) {
 
 bool session_wants_commit(const struct session *session) {
   if (session->committing || (session->disk && session->disk->held_owner)) return false;
+  if (session->disk && disk_seal_stands(session->disk)) return false;
+  if (session->disk && disk_seal_wants_commit(session->disk)) return true;
   if (flush_waits(session)) return true;
   if (session->dirty_since_ns == 0) return false;
   return atomic_load_explicit(&session->closing, memory_order_relaxed) ||
@@ -141,5 +144,6 @@ void session_commit_lost(struct session *session) {
   session->commits_begun--;
   input_log_end(&session->log, false);
   if (session->disk) disk_commit_ended(session->disk, false);
+  if (session->disk) disk_seal_committed(session->disk, false);
   session_dirty(session);
 }

@@ -25,10 +25,14 @@ struct disk_chain {
   uint64_t source_offset;
 };
 
-/* What the answer of push_running_disk_layer said. */
-struct disk_pushed {
-  uint64_t sealed_layer, leaf_layer; /* 0: no answer yet */
-  uint32_t lo, presence_lo;
+/* Where a seal is (store/disk_seal.c). STANDS: nothing is committed meanwhile. */
+enum seal_phase { SEAL_NONE, SEAL_BEGINS, SEAL_STANDS, SEAL_NOTES, SEAL_STOPS, SEAL_STOPPED };
+
+struct disk_seal {
+  enum seal_phase phase;
+  struct block_request *waiting; /* BEGINS, STOPS: for a commit */
+  uint64_t *changed;             /* bit for each page */
+  bool mapped;                   /* changes of the page map belong to the next leaf already */
 };
 
 struct disk {
@@ -36,9 +40,8 @@ struct disk {
   struct session *session;
   struct cache cache;
   struct disk_chain chain;
-  struct block_request *sealing; /* its commit is under way, or was lost and its outcome is not known */
-  struct disk_pushed pushed;
-  struct block_request *rebasing;     /* as `sealing` */
+  struct disk_seal seal;
+  struct block_request *rebasing;     /* its commit is under way, or was lost and its outcome is not known */
   uint8_t *held_owner;                /* the page map when the disk was held; NULL: it is not */
   struct block_request *first, *last; /* taken from the queue, in order; the first is being worked on */
   uint64_t position;                  /* bytes of the first request that are done */
@@ -58,14 +61,26 @@ enum disk_outcome disk_control(struct disk *disk, struct block_request *request)
 struct block_request *disk_pop(struct disk *disk);
 /* A flush ends with the commit that holds everything acknowledged before it. True: it has to wait for one. */
 bool disk_flush_waits(struct disk *disk, struct block_request *request);
-/* Inside a commit of everything: seal the leaf; its end; after a lost commit, on a link in plain mode: find
- * out. False: link->error. */
-bool disk_send_seal(struct disk *disk);
-void disk_seal_ended(struct disk *disk, bool kept);
-bool disk_seal_settle(struct disk *disk);
-/* The same for putting the leaf over another layer. */
+/* Inside a commit of everything: put the leaf over another layer; its end; after a lost commit, on a link in
+ * plain mode: find out. False: link->error. */
 bool disk_send_rebase(struct disk *disk);
 void disk_rebase_ended(struct disk *disk, bool kept);
+bool disk_rebase_settle(struct disk *disk);
+
+/* Seals: SEAL; the others, which are served at once (true: it was one of them). */
+enum disk_outcome disk_seal(struct disk *disk, struct block_request *request);
+bool disk_seal_serve(struct disk *disk, struct block_request *request);
+/* A commit was sent with all that is dirty; it ended. */
+void disk_seal_sent(struct disk *disk);
+void disk_seal_committed(struct disk *disk, bool kept);
+/* A commit must not begin; one is waited for. */
+bool disk_seal_stands(const struct disk *disk);
+bool disk_seal_wants_commit(const struct disk *disk);
+/* The leaf is about to say something else of these pages. */
+void disk_seal_note(struct disk *disk, uint64_t first, page_mask pages);
+void disk_seal_fail(struct disk *disk, int error);
+/* A copy of the chain that only tells where pages are. False: no memory. */
+bool disk_chain_copy(struct disk_chain *copy, const struct disk_chain *chain);
 
 /* Take in submitted requests, work on them as far as possible, keep fetches going. False: a link failed. */
 bool disk_step(struct disk *disk);

@@ -16,20 +16,9 @@ static enum disk_outcome end(struct disk *disk, struct block_request *request, i
   return DISK_ENDED;
 }
 
-static enum disk_outcome seal(struct disk *disk, struct block_request *request) {
-  struct session *session = disk->session;
-  if (disk->held_owner || disk->sealing || disk->rebasing) return end(disk, request, -EBUSY);
-  if (disk->chain.map.leaf + 1 >= LAYERS_MAX) return end(disk, request, -EMLINK);
-  if (session->committing) return DISK_WAITS;
-  disk_pop(disk);
-  disk->sealing = request;
-  disk->pushed = (struct disk_pushed){0};
-  return session_begin_commit(session) ? DISK_ENDED : DISK_FAILED;
-}
-
 static enum disk_outcome hold(struct disk *disk, struct block_request *request) {
   struct session *session = disk->session;
-  if (disk->held_owner) return end(disk, request, -EBUSY);
+  if (disk->held_owner || disk->seal.phase) return end(disk, request, -EBUSY);
   if (session->committing) return DISK_WAITS;
   if (disk_dirty(disk) || input_log_waiting(&session->log))
     return session_begin_commit(session) ? DISK_WAITS : DISK_FAILED;
@@ -77,17 +66,12 @@ static enum disk_outcome replace(struct disk *disk, struct block_request *reques
 }
 
 static enum disk_outcome copy_map(struct disk *disk, struct block_request *request) {
-  struct disk_chain *copy = control_of(request)->chain;
   if (disk->held_owner) return end(disk, request, -EBUSY); /* it may be reverted */
-  *copy = disk->chain;
-  copy->map = (struct page_map){.pages = disk->chain.map.pages, .leaf = disk->chain.map.leaf};
-  copy->map.owner = malloc(copy->map.pages);
-  if (copy->map.owner) memcpy(copy->map.owner, disk->chain.map.owner, copy->map.pages);
-  return end(disk, request, copy->map.owner ? 0 : -ENOMEM);
+  return end(disk, request, disk_chain_copy(control_of(request)->chain, &disk->chain) ? 0 : -ENOMEM);
 }
 
 static enum disk_outcome rebase(struct disk *disk, struct block_request *request) {
-  if (disk->held_owner || disk->sealing || disk->rebasing) return end(disk, request, -EBUSY);
+  if (disk->held_owner || disk->seal.phase || disk->rebasing) return end(disk, request, -EBUSY);
   if (disk->session->committing) return DISK_WAITS;
   disk_pop(disk);
   disk->rebasing = request;
@@ -96,7 +80,7 @@ static enum disk_outcome rebase(struct disk *disk, struct block_request *request
 
 enum disk_outcome disk_control(struct disk *disk, struct block_request *request) {
   switch (control_of(request)->kind) {
-  case DISK_SEAL: return seal(disk, request);
+  case DISK_SEAL: return disk_seal(disk, request);
   case DISK_HOLD: return hold(disk, request);
   case DISK_RELEASE: return release(disk, request);
   case DISK_REVERT: return revert(disk, request);
@@ -104,6 +88,7 @@ enum disk_outcome disk_control(struct disk *disk, struct block_request *request)
   case DISK_MAP: return copy_map(disk, request);
   case DISK_REBASE: return rebase(disk, request);
   case DISK_DRAIN: return disk->fetching ? DISK_WAITS : end(disk, request, 0);
+  default: break; /* disk_seal_serve has them */
   }
   return end(disk, request, -EINVAL);
 }
@@ -112,43 +97,6 @@ static uint64_t int8_at(const PGresult *result, int column) {
   uint64_t value = 0;
   if (PQgetlength(result, 0, column) == 8) memcpy(&value, PQgetvalue(result, 0, column), 8);
   return be64toh(value);
-}
-
-static uint32_t oid_at(const PGresult *result, int column) {
-  uint32_t value = 0;
-  if (PQgetlength(result, 0, column) == 4) memcpy(&value, PQgetvalue(result, 0, column), 4);
-  return be32toh(value);
-}
-
-static bool pushed(void *opaque, void *item, const PGresult *result) {
-  struct disk *disk = opaque;
-  (void)item;
-  if (PQntuples(result) != 1 || PQnfields(result) != 4) return false;
-  disk->pushed =
-      (struct disk_pushed){int8_at(result, 0), int8_at(result, 1), oid_at(result, 2), oid_at(result, 3)};
-  return disk->pushed.leaf_layer && disk->pushed.lo && disk->pushed.presence_lo;
-}
-
-bool disk_send_seal(struct disk *disk) {
-  struct link_values values = {0};
-  link_add_int8(&values, disk->session->machine);
-  link_add_int8(&values, disk->session->fence);
-  page_map_begin_seal(&disk->chain.map);
-  return link_send(&disk->session->write, "push", &values, pushed, disk, NULL);
-}
-
-void disk_seal_ended(struct disk *disk, bool kept) {
-  struct block_request *request = disk->sealing;
-  disk->sealing = NULL;
-  page_map_end_seal(&disk->chain.map, kept);
-  if (kept) {
-    control_of(request)->sealed_layer = disk->pushed.sealed_layer;
-    control_of(request)->layers = disk->chain.map.leaf;
-    disk->chain.leaf_layer = disk->pushed.leaf_layer;
-    disk->chain.lo[disk->chain.map.leaf] = disk->pushed.lo;
-    disk->chain.presence_lo = disk->pushed.presence_lo;
-  }
-  block_queue_end(&disk->session->queue, request, kept ? 0 : -EIO);
 }
 
 static bool rebased(void *opaque, void *item, const PGresult *result) {
@@ -181,26 +129,21 @@ void disk_rebase_ended(struct disk *disk, bool kept) {
   block_queue_end(&disk->session->queue, request, kept ? 0 : -EIO);
 }
 
-/* The commit of one of both was lost: whether the server has done it decides what the disk is now. */
-bool disk_seal_settle(struct disk *disk) {
-  static const char *const query = "select l.id, l.lo, l.presence_lo, coalesce(l.parent, 0)"
-                                   " from linuxsql.machine m join linuxsql.layer l on l.id = m.disk_layer"
-                                   " where m.id = $1";
+/* The commit was lost: whether the server has done it decides what the disk is now. */
+bool disk_rebase_settle(struct disk *disk) {
+  static const char *const query =
+      "select coalesce(l.parent, 0) from linuxsql.machine m join linuxsql.layer l on l.id = m.disk_layer"
+      " where m.id = $1";
   struct link *link = &disk->session->write;
   char id[24];
   const char *const values[] = {id};
-  if (!disk->sealing && !disk->rebasing) return true;
+  if (!disk->rebasing) return true;
   snprintf(id, sizeof id, "%llu", (unsigned long long)disk->session->machine);
   PGresult *row = link_query(link, query, 1, values, false, SESSION_CALL_MS);
   bool known = row && PQntuples(row) == 1;
-  if (known) {
-    uint64_t leaf = strtoull(PQgetvalue(row, 0, 0), NULL, 10);
-    uint64_t below = strtoull(PQgetvalue(row, 0, 3), NULL, 10);
-    disk->pushed = (struct disk_pushed){below, leaf, (uint32_t)strtoul(PQgetvalue(row, 0, 1), NULL, 10),
-                                        (uint32_t)strtoul(PQgetvalue(row, 0, 2), NULL, 10)};
-    if (disk->sealing) disk_seal_ended(disk, leaf != disk->chain.leaf_layer);
-    if (disk->rebasing) disk_rebase_ended(disk, below == control_of(disk->rebasing)->base_layer);
-  }
+  if (known)
+    disk_rebase_ended(disk,
+                      strtoull(PQgetvalue(row, 0, 0), NULL, 10) == control_of(disk->rebasing)->base_layer);
   PQclear(row);
   return known;
 }

@@ -67,6 +67,7 @@ static enum disk_outcome discard_part(struct disk *disk, struct part *part) {
     if (outcome != DISK_ENDED) return outcome;
   }
   struct line *line = cache_find(&disk->cache, part->line);
+  disk_seal_note(disk, part->line * LINE_PAGES, part->whole);
   for (unsigned page = 0; page < LINE_PAGES; page++) {
     if (!(part->whole >> page & 1)) continue;
     if (line) memset(line->data + (size_t)page * PAGE_BYTES, 0, PAGE_BYTES);
@@ -118,6 +119,7 @@ bool disk_flush_waits(struct disk *disk, struct block_request *request) {
 static void take_submitted(struct disk *disk) {
   struct block_request *request;
   while ((request = block_queue_take(&disk->session->queue))) {
+    if (request->op == BLOCK_CONTROL && disk_seal_serve(disk, request)) continue;
     if (disk->last)
       disk->last->next = request;
     else
@@ -211,8 +213,7 @@ void disk_links_lost(struct disk *disk) {
 void disk_fail(struct disk *disk, int error) {
   take_submitted(disk);
   while (disk->first) block_queue_end(&disk->session->queue, disk_pop(disk), error);
-  if (disk->sealing) block_queue_end(&disk->session->queue, disk->sealing, error);
-  disk->sealing = NULL;
+  disk_seal_fail(disk, error);
   if (disk->rebasing) block_queue_end(&disk->session->queue, disk->rebasing, error);
   disk->rebasing = NULL;
   while (disk->flushes) {

@@ -168,5 +168,6 @@ void disk_free(struct disk *disk) {
   cache_free(&disk->cache);
   disk_chain_free(&disk->chain);
   free(disk->held_owner);
+  free(disk->seal.changed);
   free(disk);
 }

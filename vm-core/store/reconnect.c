@@ -17,7 +17,6 @@ static const struct statement write_statements[] = {
     {"log", "insert into linuxsql.input_log (machine, boot, seq, instret, time_ns, kind, payload)"
             " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"},
     {"put", "select lo_put($1, $2, $3)"},
-    {"push", "select sealed_layer, layer, lo, presence_lo from linuxsql.push_running_disk_layer($1, $2)"},
     {"rebase", "select linuxsql.rebase_disk($1, $2, $3, $4)"},
     {"commit", "commit"},
 };
@@ -114,7 +113,7 @@ void session_reconnect(struct session *session) {
       fail(session, why);
       return;
     }
-    if (session_retake(session) && (!session->disk || disk_seal_settle(session->disk)) &&
+    if (session_retake(session) && (!session->disk || disk_rebase_settle(session->disk)) &&
         session_start_links(session)) {
       session->reconnected_ms = session_now_ns() / 1000000;
       session->read.error[0] = session->write.error[0] = '\0';

@@ -14,6 +14,19 @@ static void link_error(struct state_store *store, struct state_error *error) {
   state_fail(error, store->link.sqlstate[0] ? store->link.sqlstate : "08006", store->link.error);
 }
 
+/* copy: bytes of a Large Object to the same place of another; copy_leaf: as a descriptor sees them. */
+static bool prepare(struct link *link) {
+  static const char *const statements[][2] = {
+      {"put", "select lo_put($1, $2, $3)"},
+      {"copy", "select lo_put($1, $2, lo_get($3, $2, $4))"},
+      {"copy_leaf", "select lo_put($1, $2, loread($3::int4, case when lo_lseek64($3::int4, $2, 0) >= 0 then "
+                    "$4::int4 end))"},
+  };
+  for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+    if (!link_prepare(link, statements[i][0], statements[i][1], SESSION_CALL_MS)) return false;
+  return true;
+}
+
 bool state_link(struct state_store *store, struct state_error *error) {
   struct session *session = store->session;
   char application[96];
@@ -21,7 +34,7 @@ bool state_link(struct state_store *store, struct state_error *error) {
   link_close(&store->link);
   snprintf(application, sizeof application, "linuxsql-vm %s state", session->options.machine);
   if (link_open(&store->link, session->options.conninfo, application, SESSION_CALL_MS) &&
-      link_prepare(&store->link, "put", "select lo_put($1, $2, $3)", SESSION_CALL_MS))
+      prepare(&store->link))
     return true;
   link_error(store, error);
   link_close(&store->link);

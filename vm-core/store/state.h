@@ -68,7 +68,7 @@ struct state_save {
   uint64_t ram_bytes, instret, time_ns, boot, input_seq;
   uint64_t below; /* RAM layer that `next` tells the changes since; 0: none */
   struct block_request seal;
-  struct disk_control control; /* of seal; unused without a disk */
+  struct disk_control control; /* of seal (DISK_SEAL); unused without a disk */
   bool has_disk;
   /* Before anything is written; false: no memory. */
   bool (*prepare)(void *opaque);

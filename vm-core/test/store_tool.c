@@ -12,9 +12,10 @@
  *   r REQUEST LENGTH        read LENGTH bytes from the start by REQUEST bytes, 4 at a time; prints the rate
  *   t REQUEST LENGTH        write them, then flush; prints the rate
  *   p COUNT                 COUNT times: write 4 KB somewhere, flush; prints the median in microseconds
- *   sleep MILLISECONDS
- *   q                       end in order
- * End of input without q exits at once, as if killed. Exit 3: the machine was lost. */
+ *   c NAME MEGABYTES PAUSE  begin a checkpoint of the disk, with made-up RAM; PAUSE: microseconds for each 64
+ * KB. "saved NAME" or "not saved NAME: SQLSTATE MESSAGE" is printed later e                       wait until
+ * it has ended sleep MILLISECONDS q                       end in order End of input without q exits at once,
+ * as if killed. Exit 3: the machine was lost. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "store/session.h"
+#include "store/state.h"
 #include "store/store.h"
 
 enum { DEPTH = 4, STAMPS_PIECE = 1 << 20 };
@@ -39,8 +41,16 @@ struct slot {
   bool used;
 };
 
+struct checkpoint {
+  struct state_save save;
+  uint64_t granules, pause_us;
+  atomic_bool ended;
+};
+
 struct tool {
   struct session *session;
+  struct state_store *state;
+  struct checkpoint *checkpoint; /* NULL: none was begun */
   struct block_device *disk;
   struct slot slots[DEPTH];
   unsigned next;
@@ -167,6 +177,64 @@ static void ping(struct tool *tool, uint64_t count) {
   free(times);
 }
 
+static bool prepare(void *opaque) { return opaque != NULL; }
+
+static uint64_t next_granule(void *opaque, uint64_t granule, bool full) {
+  const struct checkpoint *checkpoint = opaque;
+  (void)full;
+  return granule < checkpoint->granules ? granule : UINT64_MAX;
+}
+
+static void read_granule(void *opaque, uint64_t granule, uint8_t *bytes) {
+  const struct checkpoint *checkpoint = opaque;
+  for (uint64_t i = 0; i < GRANULE_BYTES / 8; i++)
+    ((uint64_t *)bytes)[i] = mix(granule * GRANULE_BYTES + i + 1);
+  usleep((useconds_t)checkpoint->pause_us);
+}
+
+static void saved(void *opaque) {
+  struct checkpoint *checkpoint = opaque;
+  const struct state_save *save = &checkpoint->save;
+  if (save->good)
+    printf("saved %s\n", save->name);
+  else
+    printf("not saved %s: %s %s\n", save->name, save->error.sqlstate, save->error.message);
+  atomic_store(&checkpoint->ended, true);
+}
+
+static void await_checkpoint(struct tool *tool) {
+  if (!tool->checkpoint) return;
+  while (!atomic_load(&tool->checkpoint->ended)) usleep(1000);
+  blob_free(&tool->checkpoint->save.state);
+  free(tool->checkpoint);
+  tool->checkpoint = NULL;
+}
+
+static void begin_checkpoint(struct tool *tool, const char *name, uint64_t megabytes, uint64_t pause_us) {
+  await_checkpoint(tool);
+  struct checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+  if (!checkpoint) fail("memory", -ENOMEM);
+  checkpoint->granules = (megabytes << 20) / GRANULE_BYTES;
+  checkpoint->pause_us = pause_us;
+  struct state_save *save = &checkpoint->save;
+  *save = (struct state_save){.ram_bytes = megabytes << 20,
+                              .boot = tool->session->boot,
+                              .has_disk = true,
+                              .control = {.kind = DISK_SEAL},
+                              .prepare = prepare,
+                              .next = next_granule,
+                              .read = read_granule,
+                              .done = saved,
+                              .opaque = checkpoint};
+  snprintf(save->name, sizeof save->name, "%.99s", name);
+  blob_put(&save->state, "state", 5);
+  save->seal.op = BLOCK_CONTROL;
+  save->seal.buffer = &save->control;
+  block_submit(tool->disk, &save->seal);
+  tool->checkpoint = checkpoint;
+  if (!state_save(tool->state, save)) fail("checkpoint", -EBUSY);
+}
+
 static bool carry_out(struct tool *tool, const char *line) {
   uint64_t a, b, c;
   char text[200];
@@ -191,6 +259,10 @@ static bool carry_out(struct tool *tool, const char *line) {
     sweep(tool, true, a, b);
   } else if (sscanf(line, "p %" SCNu64, &a) == 1 && a > 0 && a <= 100000) {
     ping(tool, a);
+  } else if (sscanf(line, "c %99s %" SCNu64 " %" SCNu64, text, &a, &b) == 3 && a > 0 && a <= 1024) {
+    begin_checkpoint(tool, text, a, b);
+  } else if (strcmp(line, "e\n") == 0) {
+    await_checkpoint(tool);
   } else if (sscanf(line, "sleep %" SCNu64, &a) == 1) {
     usleep((useconds_t)a * 1000);
   } else if (strcmp(line, "q\n") == 0) {
@@ -200,6 +272,8 @@ static bool carry_out(struct tool *tool, const char *line) {
   }
   return true;
 }
+
+static void nothing(void *opaque) { (void)opaque; }
 
 static bool open_tool(struct tool *tool, int argc, char **argv) {
   char reason[600], id[24], layer[24];
@@ -217,7 +291,9 @@ static bool open_tool(struct tool *tool, int argc, char **argv) {
     snprintf(layer, sizeof layer, "%s", row && PQntuples(row) == 1 ? PQgetvalue(row, 0, 0) : "0");
     PQclear(row);
     tool->disk = session_open_disk(tool->session, strtoull(layer, NULL, 10), reason, sizeof reason);
-    if (tool->disk && session_start(tool->session, reason, sizeof reason)) return true;
+    bool started = tool->disk && session_start(tool->session, reason, sizeof reason);
+    tool->state = started ? state_open(tool->session, nothing, tool) : NULL;
+    if (tool->state) return true;
   }
   fprintf(stderr, "store_tool: %s\n", reason);
   return false;
@@ -237,8 +313,10 @@ int main(int argc, char **argv) {
     if (!carry_out(&tool, line)) {
       struct block_counters *counters = &tool.disk->counters;
       settle(&tool);
+      await_checkpoint(&tool);
       printf("hits %" PRIu64 " misses %" PRIu64 " commits %" PRIu64 " reconnects %" PRIu64 "\n",
              counters->line_hits, counters->line_misses, counters->commits, counters->reconnects);
+      state_close(tool.state);
       session_close(tool.session, "closed by store_tool", false, 10000);
       for (unsigned i = 0; i < DEPTH; i++) free(tool.slots[i].buffer);
       return 0;
