@@ -13,7 +13,7 @@ export interface Guest {
   memory?: string;
   /** Added to the kernel's command line. */
   append?: string;
-  /** A raw disk image, which the guest may write. */
+  /** A disk image, which the guest may write; raw, or by its name qcow2, which ours does not read. */
   disk?: string;
   /** Further arguments of the program. */
   extra?: readonly string[];
@@ -59,8 +59,10 @@ export const qemu: Machine = {
     const args = ['-machine', 'virt', '-cpu', 'rv64,zba=true,zbb=true,zbc=true,zbs=true', '-smp', '1'];
     args.push('-m', guest.memory ?? defaultMemory, '-nographic', '-nodefaults', '-no-reboot', '-serial', 'stdio');
     args.push(...(await bootArguments(guest, '-')));
-    if (guest.disk !== undefined)
-      args.push('-drive', `file=${guest.disk},format=raw,if=none,id=d`, '-device', 'virtio-blk-device,drive=d');
+    if (guest.disk !== undefined) {
+      const format = guest.disk.endsWith('.qcow2') ? 'qcow2' : 'raw';
+      args.push('-drive', `file=${guest.disk},format=${format},if=none,id=d`, '-device', 'virtio-blk-device,drive=d');
+    }
     return { program: 'qemu-system-riscv64', args: [...args, ...(guest.extra ?? [])] };
   },
 };

@@ -13,6 +13,7 @@ import { publish } from './publish.js';
 import { hostNow, printSection, profileSection, writeSections, type Result, type Section } from './report.js';
 import { stateBenchmark } from './state.js';
 import { storageBenchmark } from './storage.js';
+import { viewsBenchmark } from './views.js';
 
 type Benchmark = (rounds: number, onSample: (name: string, value: number) => void) => Promise<Result[]>;
 
@@ -24,6 +25,7 @@ const benchmarks: Record<string, Benchmark> = {
   postgres: postgresBenchmark,
   storage: storageBenchmark,
   state: stateBenchmark,
+  views: viewsBenchmark,
   fdw: fdwBenchmark,
   past: pastBenchmark,
   [profileSection]: profileBenchmark,

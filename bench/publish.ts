@@ -32,6 +32,7 @@ const titles: Record<string, string> = {
   postgres: 'PostgreSQL 17 in the guest',
   storage: 'Disk',
   state: 'Checkpoints',
+  views: 'Views of a guest at work',
   fdw: 'Foreign tables',
   past: 'Time travel',
   [profileSection]: "Where the hart's thread spends its time",

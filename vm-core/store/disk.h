@@ -8,7 +8,7 @@
 #include "store/session.h"
 #include "store/store.h"
 
-enum { FETCH_LINES_MAX = 48, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 32 };
+enum { FETCH_LINES_MAX = 112, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 64 };
 
 /* The layers a disk is made of. */
 /* A chain as its machine writes it; or for a replay, which writes nothing: what lies below its leaf, or all

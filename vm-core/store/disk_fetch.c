@@ -5,50 +5,91 @@
 
 #include "store/disk.h"
 
-/* A fetch names its line and pages in one word, so that it needs no memory of its own. */
-static void *fetch_item(const struct disk *disk, const struct line *line, unsigned first, unsigned count) {
-  uintptr_t index = (uintptr_t)(line - disk->cache.lines);
-  return (void *)(index << 16 | (uintptr_t)first << 8 | count);
+/* What one statement asks for is worth a page of answer for each page of memory the server has to find: much
+ * longer ones save nothing more. */
+enum { FETCH_PAGES_MAX = 64 };
+
+/* Pages one after the other in one Large Object, in any number of lines; asked for when it ends. */
+struct run {
+  uint64_t page;
+  unsigned count; /* 0: none yet */
+  uint8_t owner;
+};
+
+/* A fetch names its pages in one word, so that it needs no memory of its own. */
+_Static_assert(sizeof(uintptr_t) >= 8 && FETCH_PAGES_MAX < 256, "a run fits into a word");
+static void *run_item(const struct run *run) { return (void *)(uintptr_t)(run->page << 8 | run->count); }
+
+static void take_page(struct line *line, uint64_t page, const uint8_t *bytes, size_t size) {
+  page_mask bit = page_range((unsigned)(page % LINE_PAGES), 1);
+  if (!(line->loading & bit)) return; /* overwritten meanwhile */
+  uint8_t *target = line->data + page % LINE_PAGES * PAGE_BYTES;
+  memcpy(target, bytes, size);
+  memset(target + size, 0, PAGE_BYTES - size); /* past the end of the Large Object */
+  line->loading &= (page_mask)~bit;
+  line->valid |= bit;
 }
 
 static bool fetched(void *opaque, void *item, const PGresult *result) {
   struct disk *disk = opaque;
-  uintptr_t word = (uintptr_t)item;
-  struct line *line = &disk->cache.lines[word >> 16];
-  unsigned first = word >> 8 & 0xff, count = word & 0xff;
-  line->fetches--;
-  disk->fetching--;
+  struct run run = {.page = (uintptr_t)item >> 8, .count = (uintptr_t)item & 0xff};
   session_progress(disk->session);
-  if (PQntuples(result) != 1 || PQnfields(result) != 1 || PQgetisnull(result, 0, 0)) return false;
-  size_t size = (size_t)PQgetlength(result, 0, 0);
-  const uint8_t *bytes = (const uint8_t *)PQgetvalue(result, 0, 0);
-  if (size > (size_t)count * PAGE_BYTES) return false;
-  for (unsigned i = 0; i < count; i++) {
-    page_mask page = page_range(first + i, 1);
-    if (!(line->loading & page)) continue; /* overwritten meanwhile */
-    uint8_t *target = line->data + (size_t)(first + i) * PAGE_BYTES;
-    size_t start = (size_t)i * PAGE_BYTES;
-    size_t have = size <= start ? 0 : size - start < PAGE_BYTES ? size - start : PAGE_BYTES;
-    memcpy(target, bytes + start, have);
-    memset(target + have, 0, PAGE_BYTES - have); /* past the end of the Large Object */
-    line->loading &= (page_mask)~page;
-    line->valid |= page;
+  bool good = PQntuples(result) == 1 && PQnfields(result) == 1 && !PQgetisnull(result, 0, 0);
+  size_t left = good ? (size_t)PQgetlength(result, 0, 0) : 0;
+  const uint8_t *bytes = good ? (const uint8_t *)PQgetvalue(result, 0, 0) : NULL;
+  if (left > (size_t)run.count * PAGE_BYTES) good = false;
+  struct line *line = NULL;
+  for (uint64_t page = run.page; page < run.page + run.count; page++) {
+    if (page == run.page || page % LINE_PAGES == 0) { /* it has stayed: fetches is not 0 */
+      line = cache_find(&disk->cache, page / LINE_PAGES);
+      line->fetches--;
+      disk->fetching--;
+    }
+    if (!good) continue;
+    size_t have = left < PAGE_BYTES ? left : PAGE_BYTES;
+    take_page(line, page, bytes, have);
+    bytes += have;
+    left -= have;
   }
-  return true;
+  return good;
 }
 
-/* Bytes of a Large Object, asked for; `offset` is that of the line's page `first` in it. */
-static bool send_fetch(struct disk *disk, struct line *line, unsigned first, unsigned count, uint32_t lo,
-                       uint64_t offset) {
+static uint8_t owner_of(const struct disk_chain *chain, uint64_t page) {
+  return page < chain->map.pages ? chain->map.owner[page] : OWNER_SHOWN;
+}
+
+static uint64_t all_pages(const struct disk *disk) { return disk->chain.size / PAGE_BYTES; }
+
+/* Where a page lies in what its owner stores. The image's own pages stand behind the layers' when it is
+ * shown. */
+static uint64_t stored_at(const struct disk_chain *chain, uint8_t owner, uint64_t page) {
+  return (owner == OWNER_SHOWN ? page - chain->map.pages : page) * PAGE_BYTES;
+}
+
+static bool send_run(struct disk *disk, struct run *run) {
   struct link_values values = {0};
-  link_add_int4(&values, lo);
-  link_add_int8(&values, offset);
-  link_add_int4(&values, count * PAGE_BYTES);
-  line->loading |= page_range(first, count);
-  line->fetches++;
-  disk->fetching++;
+  if (!run->count) return true;
+  link_add_int4(&values, disk->chain.lo[run->owner == OWNER_SHOWN ? 0 : run->owner]);
+  link_add_int8(&values, stored_at(&disk->chain, run->owner, run->page));
+  link_add_int4(&values, run->count * PAGE_BYTES);
   disk->fetch_sent = true;
-  return link_send(&disk->session->read, "get", &values, fetched, disk, fetch_item(disk, line, first, count));
+  void *item = run_item(run);
+  run->count = 0;
+  return link_send(&disk->session->read, "get", &values, fetched, disk, item);
+}
+
+static bool add_page(struct disk *disk, struct line *line, struct run *run, uint64_t page) {
+  uint8_t owner = owner_of(&disk->chain, page);
+  bool follows = run->count && run->owner == owner && run->page + run->count == page;
+  if ((!follows || run->count == FETCH_PAGES_MAX) && !send_run(disk, run)) return false;
+  if (!run->count) *run = (struct run){.page = page, .owner = owner};
+  if (!run->count || page % LINE_PAGES == 0) {
+    line->fetches++;
+    disk->fetching++;
+  }
+  run->count++;
+  line->loading |= page_range((unsigned)(page % LINE_PAGES), 1);
+  return true;
 }
 
 /* Pages of an image in a file or device, read at once. What cannot be read is an error of the whole machine,
@@ -73,25 +114,22 @@ static bool read_source(struct disk *disk, struct line *line, unsigned first, un
   return true;
 }
 
-/* The image's own pages stand behind the layers' when it is shown. */
-static bool fetch_run(struct disk *disk, struct line *line, unsigned first, unsigned count, uint8_t owner) {
+/* Pages of a line that have one owner. */
+static bool add_pages(struct disk *disk, struct line *line, struct run *run, unsigned first, unsigned count) {
   const struct disk_chain *chain = &disk->chain;
   uint64_t page = line->number * LINE_PAGES + first;
-  bool image = owner == OWNER_SHOWN || (owner == 0 && chain->source >= 0);
-  if (owner == OWNER_SHOWN) page -= chain->map.pages;
-  if (image && chain->source >= 0) return read_source(disk, line, first, count, page * PAGE_BYTES);
-  return send_fetch(disk, line, first, count, chain->lo[image ? 0 : owner], page * PAGE_BYTES);
+  uint8_t owner = owner_of(chain, page);
+  if (chain->source >= 0 && (owner == OWNER_SHOWN || owner == 0))
+    return read_source(disk, line, first, count, stored_at(chain, owner, page));
+  for (unsigned i = 0; i < count; i++)
+    if (!add_page(disk, line, run, page + i)) return false;
+  return true;
 }
 
-static uint8_t owner_of(const struct disk_chain *chain, uint64_t page) {
-  return page < chain->map.pages ? chain->map.owner[page] : OWNER_SHOWN;
-}
-
-static uint64_t all_pages(const struct disk *disk) { return disk->chain.size / PAGE_BYTES; }
-
-bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted) {
+/* The missing pages of a line join the run; pages known to be zeros are filled at once. */
+static bool add_line(struct disk *disk, struct line *line, page_mask wanted, struct run *run) {
   uint64_t base = line->number * LINE_PAGES;
-  bool sent = false;
+  bool missed = false;
   wanted &= (page_mask) ~(line->valid | line->loading);
   for (unsigned page = 0; page < LINE_PAGES && base + page < all_pages(disk);) {
     uint8_t owner = owner_of(&disk->chain, base + page);
@@ -105,22 +143,27 @@ bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted) {
     while (page < LINE_PAGES && base + page < all_pages(disk) && (wanted >> page & 1) &&
            owner_of(&disk->chain, base + page) == owner)
       page++;
-    if (!fetch_run(disk, line, first, page - first, owner)) return false;
-    sent = true;
+    if (!add_pages(disk, line, run, first, page - first)) return false;
+    missed = true;
   }
-  if (sent) atomic_fetch_add_explicit(&disk->block.counters.line_misses, 1, memory_order_relaxed);
+  if (missed) atomic_fetch_add_explicit(&disk->block.counters.line_misses, 1, memory_order_relaxed);
   return true;
+}
+
+bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted) {
+  struct run run = {0};
+  return add_line(disk, line, wanted, &run) && send_run(disk, &run);
 }
 
 /* Start fetching lines first..last that are not there, as far as the limits allow. */
 static bool fetch_lines(struct disk *disk, uint64_t first, uint64_t last) {
+  struct run run = {0};
   for (uint64_t number = first; number <= last && number * LINE_PAGES < all_pages(disk); number++) {
-    if (disk->fetching >= FETCH_LINES_MAX) return true;
-    struct line *line = cache_take(&disk->cache, number);
-    if (!line) return true;
-    if (!disk_fetch(disk, line, page_range(0, LINE_PAGES))) return false;
+    struct line *line = disk->fetching < FETCH_LINES_MAX ? cache_take(&disk->cache, number) : NULL;
+    if (!line) break;
+    if (!add_line(disk, line, page_range(0, LINE_PAGES), &run)) return false;
   }
-  return true;
+  return send_run(disk, &run);
 }
 
 bool disk_look_ahead(struct disk *disk) {

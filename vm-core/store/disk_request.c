@@ -102,7 +102,8 @@ static void note_reader(struct disk *disk, const struct block_request *request) 
   uint64_t last = (request->offset + request->length - 1) / LINE_BYTES;
   bool follows = first == disk->ahead_next || first + 1 == disk->ahead_next;
   unsigned window = disk->ahead_window ? disk->ahead_window * 2 : AHEAD_LINES_MIN;
-  disk->ahead_window = !follows ? 0 : window < AHEAD_LINES_MAX ? window : AHEAD_LINES_MAX;
+  unsigned most = disk->cache.capacity / 4 < AHEAD_LINES_MAX ? disk->cache.capacity / 4 : AHEAD_LINES_MAX;
+  disk->ahead_window = !follows ? 0 : window < most ? window : most;
   disk->ahead_next = last + 1;
   disk->noted = true;
 }

@@ -174,6 +174,10 @@ int64_t link_large_object(struct link *link, uint32_t lo, uint64_t offset, void 
   return length;
 }
 
+void link_keep_memory(struct link *link, int timeout_ms) {
+  PQclear(link_query(link, "select octet_length(repeat(' ', 4194304))", 0, NULL, false, timeout_ms));
+}
+
 bool link_prepare(struct link *link, const char *name, const char *sql, int timeout_ms) {
   link->sqlstate[0] = '\0';
   if (!PQsendPrepare(link->conn, name, sql, 0, NULL)) {

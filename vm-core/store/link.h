@@ -49,6 +49,11 @@ int64_t link_large_object(struct link *link, uint32_t lo, uint64_t offset, void 
 /* Prepare a statement, in plain mode. */
 bool link_prepare(struct link *link, const char *name, const char *sql, int timeout_ms);
 
+/* Let the server's process keep the memory its long answers take: on glibc, a large block that is freed once
+ * raises the size up to which malloc neither maps blocks of their own nor gives the heap's end back, and the
+ * page faults for both cost as much as reading a Large Object. Plain mode; failing does no harm. */
+void link_keep_memory(struct link *link, int timeout_ms);
+
 /* From here on only the pipeline. */
 bool link_start_pipeline(struct link *link);
 /* Queue a prepared statement with a binary result; bytes are copied. */

@@ -41,6 +41,7 @@ static bool open_link(struct session *session, struct link *link) {
 bool session_start_links(struct session *session) {
   struct link *read = &session->read, *write = &session->write;
   if (!open_link(session, write) || !open_link(session, read)) return false;
+  link_keep_memory(read, SESSION_CALL_MS);
   if (!prepare(write, write_statements, sizeof write_statements / sizeof *write_statements)) return false;
   if (prepare(read, read_statements, sizeof read_statements / sizeof *read_statements)) return true;
   memcpy(write->error, read->error, sizeof read->error);

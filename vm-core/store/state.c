@@ -34,8 +34,10 @@ bool state_link(struct state_store *store, struct state_error *error) {
   link_close(&store->link);
   snprintf(application, sizeof application, "linuxsql-vm %s state", session->options.machine);
   if (link_open(&store->link, session->options.conninfo, application, SESSION_CALL_MS) &&
-      prepare(&store->link))
+      prepare(&store->link)) {
+    link_keep_memory(&store->link, SESSION_CALL_MS);
     return true;
+  }
   link_error(store, error);
   link_close(&store->link);
   return false;
