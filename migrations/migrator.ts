@@ -14,6 +14,7 @@ import * as createBoot from './2026-11-25-0010_create_boot.js';
 import * as findPast from './2026-11-29-0020_find_past.js';
 import * as nestedImages from './2026-11-29-0021_nested_images.js';
 import * as saveDisks from './2026-11-29-0022_save_disks.js';
+import * as collectGarbage from './2026-11-29-0023_collect_garbage.js';
 
 /** Every migration of this folder, by file name; a test compares the two. */
 export const migrations: Record<string, Migration> = {
@@ -27,6 +28,7 @@ export const migrations: Record<string, Migration> = {
   '2026-11-29-0020_find_past': findPast,
   '2026-11-29-0021_nested_images': nestedImages,
   '2026-11-29-0022_save_disks': saveDisks,
+  '2026-11-29-0023_collect_garbage': collectGarbage,
 };
 
 const lockKey = 0x4c53_514d; // "LSQM"

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { migrateDown, migrateUp, migrations, pendingMigrations } from '../migrations/migrator.js';
 import { atEnd } from './harness/cleanup.js';
 import { createDatabase, type TestDatabase } from './harness/cluster.js';
+import { collectGarbage } from './harness/garbage.js';
 
 /** Everything of schema linuxsql that a migration makes, in a stable order. */
 const catalogueQuery = `
@@ -149,6 +150,7 @@ describe('machines', () => {
       ]);
       expect(await count()).toBe(before + 4);
       await client.query("select linuxsql.drop_machine('m1')");
+      await collectGarbage(client);
       expect(await count()).toBe(before);
       expect((await client.query('select from linuxsql.layer')).rowCount).toBe(0);
     } finally {

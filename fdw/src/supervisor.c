@@ -17,7 +17,8 @@
 #include "src/process.h"
 #include "src/worker.h"
 
-#define TICK_MS 1000
+#define TICK_MS    1000
+#define COLLECT_MS 20
 
 /* What one look at linuxsql.machine says. */
 struct wish {
@@ -239,6 +240,16 @@ static void autostart(void *argument) {
                 false, 0);
 }
 
+/* One piece of what was deleted; *argument: there may be more. */
+static void collect_garbage(void *argument) {
+  bool *more = argument, isnull;
+
+  SPI_execute("select pg_catalog.to_regclass('linuxsql.garbage') is not null", true, 1);
+  if (SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)[0] != 't') return;
+  SPI_execute("select exists (select from linuxsql.garbage) and linuxsql.collect_garbage()", false, 1);
+  *more = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
 static void stop_introspect(int code, Datum argument) { process_terminate(&supervisor.introspect); }
 
 void linuxsql_supervisor_main(Datum argument) {
@@ -254,11 +265,13 @@ void linuxsql_supervisor_main(Datum argument) {
   worker_transaction("starting machines", autostart, NULL);
   for (;;) {
     List *chosen = NIL;
+    bool more = false;
 
     watch_introspect();
     if (worker_transaction("looking after machines", choose_starts, &chosen) && chosen != NIL)
       worker_transaction("starting machines", start_chosen, chosen);
+    worker_transaction("giving back what was deleted", collect_garbage, &more);
     MemoryContextReset(loop);
-    worker_wait(TICK_MS);
+    worker_wait(more ? COLLECT_MS : TICK_MS);
   }
 }

@@ -1,6 +1,7 @@
 /** Many checkpoints of a machine with a disk: its chain of layers is made short again, and nothing is lost. */
 import { beforeAll, expect, test } from 'vitest';
 import { StateMachine } from './machine.js';
+import { collectGarbage } from '../harness/garbage.js';
 
 const count = 33;
 let machine: StateMachine;
@@ -48,6 +49,7 @@ test('after many checkpoints the disk has few layers and the same content', asyn
 test('the layers that only the past needed are gone with it', async () => {
   await machine.client.query('select vm_stop()');
   await machine.client.query('select vm_checkpoint_delete(name) from vm_snapshots()');
+  await collectGarbage(machine.client);
   const { rows } = await machine.client.query(`select oid from pg_largeobject_metadata m
     where not exists (select from linuxsql.image i where m.oid in (i.lo, i.presence_lo))
       and not exists (select from linuxsql.layer l where m.oid in (l.lo, l.presence_lo, l.index_lo))`);

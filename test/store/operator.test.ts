@@ -9,6 +9,7 @@ import { atEnd } from '../harness/cleanup.js';
 import { startCluster } from '../harness/cluster.js';
 import { tempDir } from '../harness/temp.js';
 import { createStore, StoreTool } from './driver.js';
+import { collectGarbage } from '../harness/garbage.js';
 
 test('an operator who is no superuser imports, creates, runs, snapshots, drops', async () => {
   const cluster = await startCluster();
@@ -42,6 +43,7 @@ test('an operator who is no superuser imports, creates, runs, snapshots, drops',
   expect(await refused.process.exited()).toBe(2);
   expect(refused.process.log()).toMatch(/permission denied for function take_machine/);
   await op.query("select linuxsql.drop_image('base')");
+  await collectGarbage(op);
   const { rows } = await op.query(
     'select oid from pg_largeobject_metadata where oid not in (select lo from linuxsql.image union all select presence_lo from linuxsql.image union all select lo from linuxsql.layer union all select presence_lo from linuxsql.layer)',
   );
