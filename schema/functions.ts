@@ -240,7 +240,7 @@ const state: SqlFunction[] = [
     language: 'plpgsql',
     volatility: 'volatile',
     grantee: 'operator',
-    doc: 'let a machine take a checkpoint on its own after every so many instructions (at least a million; null ends it) and keep the newest ones; its daemon looks when it starts',
+    doc: 'let a machine take a checkpoint on its own after every so many instructions (at least a million; null ends it) and keep the newest ones; a running machine does so once the transaction commits',
   },
   {
     name: 'vm_state_hash',

@@ -15,6 +15,8 @@ const rounds = Number(process.env['LINUXSQL_KILL_ROUNDS'] ?? 4);
 const seed = Number(process.env['LINUXSQL_KILL_SEED'] ?? 1);
 const progress = process.env['LINUXSQL_KILL_PROGRESS'] === '1';
 const recoveryMs = 90_000;
+/** The latest a part dies after a statement was begun. */
+const latestMs = 700;
 
 /** Appends numbers to a file; one is told on the console only after sync has returned. */
 const writerScript = `n=$(tail -n 1 /root/log 2>/dev/null); n=\${n:-0}; while :; do n=$((n+1)); echo $n >>/root/log; sync; echo "flu""shed $n"; done\n`;
@@ -153,6 +155,27 @@ const victims: Record<string, () => Promise<void>> = {
   },
 };
 
+/** Those taken on the way, between kills: each is a machine with a disk in order. */
+async function checkpointsAreWhole(): Promise<void> {
+  const client = await chain.connect();
+  const automatic = (): Promise<{ rows: { name: string }[] }> =>
+    client.query<{ name: string }>('select name from vm_snapshots() where automatic');
+  expect(await waitUntil(async () => (await automatic()).rows.length > 0, recoveryMs)).toBe(true);
+  await client.query("select vm_checkpoint_every(null, 3, 'vm1')");
+  for (const { name } of (await automatic()).rows) {
+    await client.query("select vm_restore($1, 'vm1')", [name]);
+    guest.forget();
+    await client.query("select vm_resume('vm1')");
+    await guest.type('\x03\n');
+    await guest.expect(new RegExp(`${prompt}[^]*${prompt}`), recoveryMs);
+    guest.forget();
+    await guest.type(checkScript);
+    const [, checked] = await guest.expect(/checked (\d+)/, 30_000);
+    expect(Number(checked)).toBeGreaterThan(0);
+  }
+  await client.end();
+}
+
 async function round(name: string, delayMs: number): Promise<void> {
   const busy = statementEnds(query); // one statement is under way when it happens
   await sleep(delayMs);
@@ -174,6 +197,7 @@ beforeAll(async () => {
   guest = new Console(chain);
   const client = await chain.connect();
   await client.query("select vm_start('vm1')");
+  await client.query("select vm_checkpoint_every(100000000, 3, 'vm1')");
   await client.end();
   await booted();
   await checkDiskAndWriteOn();
@@ -201,13 +225,14 @@ test(`${rounds} kills from seed ${seed}`, { timeout: 60_000 + rounds * 3 * recov
     const name = names[random.below(names.length)] ?? 'machine';
     const began = performance.now();
     killed.push(name);
-    await round(name, random.below(1500)).catch((error: unknown) => {
+    await round(name, random.below(latestMs)).catch((error: unknown) => {
       throw account(killed, error);
     });
     tell(`kill ${count + 1} of ${rounds}: ${name}, ${seconds(began)}; ${guest.flushed} records on the guest's disk`);
   }
   // Everything the guest was told to be on its disk is there after one more loss of power.
   await victims['machine']?.();
+  await checkpointsAreWhole();
   expect(guest.flushed).toBeGreaterThan(rounds);
   tell(
     `${rounds} kills (${tally(killed)}) from seed ${seed} in ${seconds(started)}: ` +

@@ -8,7 +8,7 @@
 
 #define WIRE_VERSION 1
 #define WIRE_HELLO_MAGIC UINT32_C(0x4c51534c)
-#define WIRE_SCHEMA_HASH "ba9c30f9dfd8fbdb"
+#define WIRE_SCHEMA_HASH "a9dff31aba6e5b0d"
 #define WIRE_MAX_FRAME_BYTES 1048576
 #define WIRE_MAX_QUAL_DEPTH 16
 #define WIRE_MAX_QUAL_NODES 16384
@@ -75,6 +75,7 @@ enum frame_type {
   FRAME_TYPE_VM_ROLLBACK = 87, /* c→s: undo it; answered by done */
   FRAME_TYPE_VM_FORWARD = 90, /* c→s: let a port of the host lead to the guest; answered by done */
   FRAME_TYPE_VM_FORWARD_REMOVE = 91, /* c→s, answered by done */
+  FRAME_TYPE_VM_LOAD = 92, /* c→s: have memory loaded from its checkpoint; answered by done at once */
   FRAME_TYPE_VM_LOG_SYNC = 100, /* c→s: answered by done once every input taken so far is committed */
 };
 

@@ -730,6 +730,7 @@ create function vm_checkpoint_every(instructions bigint, keep integer default 3,
   language plpgsql volatile parallel unsafe set search_path = pg_catalog, pg_temp as $body$
 declare
   machine_id constant bigint := linuxsql.machine_named(@extschema@.vm_current(machine));
+  surplus bigint;
 begin
   if instructions < 1000000 then
     raise exception 'a checkpoint after every % instructions is too many', instructions
@@ -739,9 +740,18 @@ begin
     raise exception 'keep must be 1 to 1000' using errcode = 'invalid_parameter_value';
   end if;
   update linuxsql.machine set checkpoint_every = instructions, checkpoint_keep = keep where id = machine_id;
+  perform pg_catalog.pg_notify('linuxsql_machine_' || machine_id, 'checkpoint_every');
+  for surplus in
+    select c.id from linuxsql.checkpoint c
+      where c.machine = machine_id and c.automatic
+        and not exists (select from linuxsql.machine m where m.restore_from = c.id)
+      order by c.id desc offset keep
+  loop
+    perform linuxsql.delete_checkpoint(surplus);
+  end loop;
 end
 $body$;
-comment on function vm_checkpoint_every(bigint, integer, text) is 'let a machine take a checkpoint on its own after every so many instructions (at least a million; null ends it) and keep the newest ones; its daemon looks when it starts';
+comment on function vm_checkpoint_every(bigint, integer, text) is 'let a machine take a checkpoint on its own after every so many instructions (at least a million; null ends it) and keep the newest ones; a running machine does so once the transaction commits';
 revoke all on function vm_checkpoint_every(bigint, integer, text) from public;
 grant execute on function vm_checkpoint_every(bigint, integer, text) to linuxsql_operator;
 

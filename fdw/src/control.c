@@ -52,6 +52,10 @@ struct client *control_connect(const char *machine, bool missing_ok) {
                      patient ? option_start_timeout : option_connect_timeout, patient);
 }
 
+struct client *control_connect_unless_stopped(const char *machine) {
+  return control_connect(machine, !is_wanted(machine));
+}
+
 struct machine_status control_state(struct client *client, uint8_t type, const char *payload, size_t length) {
   struct answer answer = client_call(client, type, payload, length, FRAME_TYPE_VM_STATE);
   struct wire_reader reader = {answer.payload, answer.payload + answer.length, false};

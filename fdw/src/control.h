@@ -16,6 +16,8 @@ struct machine_status {
 /* Connects to the daemon of `machine`. Absent: waits up to linuxsql.start_timeout if the supervisor is to run
  * it, otherwise 08001 with a hint; NULL with `missing_ok`. Discard it with client_discard. */
 extern struct client *control_connect(const char *machine, bool missing_ok);
+/* The same, but NULL when none answers and the supervisor is to run none. */
+extern struct client *control_connect_unless_stopped(const char *machine);
 /* A request that VM_STATE answers. */
 extern struct machine_status control_state(struct client *client, uint8_t type, const char *payload,
                                            size_t length);

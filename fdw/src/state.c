@@ -115,7 +115,7 @@ static void restore_later(const char *machine, const char *name) {
 PG_FUNCTION_INFO_V1(linuxsql_vm_restore);
 Datum linuxsql_vm_restore(PG_FUNCTION_ARGS) {
   char *name = name_argument(fcinfo), *machine = machine_argument(fcinfo, 1);
-  struct client *client = control_connect(machine, true);
+  struct client *client = control_connect_unless_stopped(machine);
   StringInfoData payload;
 
   if (client == NULL) {

@@ -177,8 +177,9 @@ void discard(const Napi::CallbackInfo &info) {
   if (madvise(buffer.Data(), buffer.ByteLength(), MADV_DONTNEED) != 0) fail(info.Env(), errno, "discard");
 }
 
-// readViewPage(ram, views, out, page, place, epoch, stamp) → whether out, an image of RAM, holds the page as
-// the view sees it; false when the view was lost. stamp: the epoch out holds the page for already, or 0.
+// readViewPage(ram, views, out, page, place, epoch, stamp) → 1: out, an image of RAM, holds the page as the
+// view sees it; 0: the view was lost; 2: the page is not loaded yet. stamp: the epoch out holds it for
+// already, or 0.
 Napi::Value read_view_page(const Napi::CallbackInfo &info) {
   auto ram = info[0].As<Napi::ArrayBuffer>(), area = info[1].As<Napi::ArrayBuffer>(),
        out = info[2].As<Napi::ArrayBuffer>();
@@ -196,7 +197,8 @@ Napi::Value read_view_page(const Napi::CallbackInfo &info) {
   view_page result = shared_read_view_page(view, page, static_cast<uint64_t>(stamp),
                                            static_cast<uint8_t *>(out.Data()) + page * 4096);
   if (result == view_page::bad) fail(info.Env(), EINVAL, "readViewPage");
-  return Napi::Boolean::New(info.Env(), result != view_page::lost);
+  int answer = result == view_page::lost ? 0 : result == view_page::absent ? 2 : 1;
+  return Napi::Number::New(info.Env(), answer);
 }
 
 // populatedExtents(descriptor, bytes) → [start, end, …]: ranges of a sparse file that have pages behind them

@@ -77,9 +77,11 @@ namespace {
 
 // Offsets in struct view_area_header and struct preimage_slot (schema/layout/telemetry.ts).
 constexpr size_t view_ram_pages = 16, view_slot_count = 24, view_tags = 32, view_heads = 40, view_slots = 48,
-                 view_pool = 56, view_change = 64, view_open = 128, view_header_bytes = 640;
+                 view_pool = 56, view_change = 64, view_resident = 72, view_loading = 80, view_open = 128,
+                 view_header_bytes = 640;
 constexpr size_t slot_page = 0, slot_first = 8, slot_last = 16, slot_next = 24, slot_bytes = 32;
-constexpr size_t page_bytes = 4096;
+constexpr size_t page_bytes = 4096, granule_pages = 16;
+constexpr uint8_t granule_ready = 2;
 constexpr unsigned view_places = 64, longest_chain = 4 * view_places, find_tries = 1000000;
 
 struct view_layout {
@@ -102,6 +104,14 @@ bool read_layout(const shared_view &view, uint64_t page, view_layout *out) {
   *out = {view.area + tags + page * 8, view.area + heads + page * 4, view.area + slots, view.area + pool,
           count};
   return inside;
+}
+
+// Whether the page holds its bytes: it does unless RAM is being loaded and this piece is not there yet.
+bool is_resident(const shared_view &view, uint64_t page) {
+  if (load(view.area + view_loading, __ATOMIC_ACQUIRE) == 0) return true;
+  uint64_t states = load(view.area + view_resident, __ATOMIC_RELAXED), granule = page / granule_pages;
+  if (states >= view.area_size || granule >= view.area_size - states) return false;
+  return __atomic_load_n(view.area + states + granule, __ATOMIC_ACQUIRE) == granule_ready;
 }
 
 bool view_is_open(const shared_view &view) {
@@ -137,6 +147,7 @@ bool find_preimage(const shared_view &view, const view_layout &layout, uint64_t 
 view_page shared_read_view_page(const shared_view &view, uint64_t page, uint64_t stamp, uint8_t *out) {
   view_layout layout;
   if (!read_layout(view, page, &layout)) return view_page::bad;
+  if (!is_resident(view, page)) return view_is_open(view) ? view_page::absent : view_page::lost;
   uint64_t tag = load(layout.tag, __ATOMIC_ACQUIRE);
   if (stamp != 0 && tag < std::min(stamp, view.epoch)) return view_page::current;
   copy_words(view.ram + page * page_bytes, out, page_bytes);

@@ -37,10 +37,11 @@ struct shared_view {
   size_t ram_size, area_size;
   uint64_t place, epoch;
 };
-enum class view_page { bad, lost, current, copied };
+enum class view_page { bad, lost, absent, current, copied };
 
 // Copies the page into out, unless out holds what a view of epoch `stamp` saw (0: nothing) and the page has
-// not been written since either. bad: the area is no view area, or the page lies outside RAM.
+// not been written since either. absent: its bytes are still in the database, and out is as it was. bad: the
+// area is no view area, or the page lies outside RAM.
 view_page shared_read_view_page(const shared_view &view, uint64_t page, uint64_t stamp, uint8_t *out);
 
 #endif

@@ -11,6 +11,7 @@ const states = {
   unsupported: '0A000',
   viewUnknown: '55000',
   viewGone: '55000',
+  notLoaded: '55000',
   pastUnknown: '55000',
   cancelled: '57014',
   relationUnknown: '42P01',

@@ -107,7 +107,9 @@ export const viewAreaHeader: Layout = {
     { name: 'slots_offset', type: 'u64', doc: 'struct preimage_slot for each slot' },
     { name: 'pool_offset', type: 'u64', doc: '4 KB for each slot' },
     { name: 'change', type: 'u64', doc: 'seqlock over unlinked slots: odd while the chains are being changed' },
-    { name: 'padding', type: 'u64', count: 7, doc: 'zero' },
+    { name: 'resident_offset', type: 'u64', doc: 'u8 for each 64 KB of RAM: 2 = it is there (while loading)' },
+    { name: 'loading', type: 'u64', doc: '1 while RAM is being loaded from a checkpoint, else 0' },
+    { name: 'padding', type: 'u64', count: 5, doc: 'zero' },
     {
       name: 'open',
       type: 'u64',
@@ -313,6 +315,11 @@ export const counters: Counter[] = [
   { name: 'views_lost', unit: 'count', doc: 'views ended early: pre-image pool full, time-out or reset' },
   { name: 'view_open_ns', unit: 'ns', doc: 'host time the hart stood still to open views' },
   { name: 'preimages', unit: 'count', doc: 'pages saved for open views before they were written' },
+  {
+    name: 'ram_loading_bytes',
+    unit: 'bytes',
+    doc: 'memory not loaded yet from the checkpoint the machine goes on from',
+  },
   { name: 'net_received_frames', unit: 'count', doc: 'Ethernet frames given to the guest' },
   { name: 'net_received_bytes', unit: 'bytes', doc: 'bytes of them' },
   { name: 'net_sent_frames', unit: 'count', doc: 'Ethernet frames the guest sent' },

@@ -70,6 +70,7 @@ export const frameType: Enumeration = {
     { name: 'vm_rollback', value: 87, doc: 'c→s: undo it; answered by done' },
     { name: 'vm_forward', value: 90, doc: 'c→s: let a port of the host lead to the guest; answered by done' },
     { name: 'vm_forward_remove', value: 91, doc: 'c→s, answered by done' },
+    { name: 'vm_load', value: 92, doc: 'c→s: have memory loaded from its checkpoint; answered by done at once' },
     { name: 'vm_log_sync', value: 100, doc: 'c→s: answered by done once every input taken so far is committed' },
   ],
 };

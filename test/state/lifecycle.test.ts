@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { failure } from '../fdw/setup.js';
+import { collectGarbage } from '../harness/garbage.js';
+import { startAgain } from '../store/crash.js';
 import { StateMachine } from './machine.js';
 
 let machine: StateMachine;
@@ -12,6 +14,7 @@ beforeAll(async () => {
 }, 300_000);
 
 async function expectNoOrphans(): Promise<void> {
+  await collectGarbage(machine.client);
   const { rows } = await machine.client.query<{ oid: number }>(
     `select oid from pg_largeobject_metadata m where not exists (select from linuxsql.image i where m.oid in (i.lo, i.presence_lo))
        and not exists (select from linuxsql.layer l where m.oid in (l.lo, l.presence_lo, l.index_lo))`,
@@ -117,20 +120,51 @@ test('a running guest goes on while its checkpoint is written, and a killed daem
 }, 120_000);
 
 test('automatic checkpoints, the oldest make room', async () => {
+  const automatic = async (): Promise<{ name: string; instret: string }[]> =>
+    (
+      await machine.client.query<{ name: string; instret: string }>(
+        'select name, instret from vm_snapshots() where automatic',
+      )
+    ).rows;
+  const stepUntil = async (wanted: number): Promise<void> => {
+    for (let i = 0; i < 200 && (await automatic()).length < wanted; i++) {
+      await machine.step('', 30_000_000);
+      await sleep(100);
+    }
+    expect(await automatic()).toHaveLength(wanted);
+  };
+  // The daemon that runs already begins to.
+  await machine.client.query('begin');
+  await machine.client.query('select vm_checkpoint_every(20000000, 3)');
+  await machine.client.query('commit');
+  await stepUntil(3);
+  await machine.step('', 200_000_000);
+  expect((await automatic()).length).toBeLessThanOrEqual(3);
+  expect((await automatic()).every(({ instret }) => Number(instret) % 20_000_000 === 0)).toBe(true);
+  // Fewer are kept from now on.
+  await machine.client.query('select vm_checkpoint_every(50000000, 2)');
+  expect(await automatic()).toHaveLength(2);
+  // It outlives the server's crash and its own connections' end.
+  await machine.chain.cluster.kill9();
+  await startAgain(machine.chain.cluster);
+  await machine.reconnect();
+  await machine.client.query("set linuxsql.machine = 'vm1'");
+  await machine.client.query('select vm_checkpoint_every(null, 2)');
+  await machine.step('', 10_000_000); // one that was begun before has ended
+  for (let i = 0; i < 50; i++) await sleep(20);
+  const ended = await automatic();
+  await machine.step('', 200_000_000);
+  expect(await automatic()).toEqual(ended);
   await machine.client.query('select vm_checkpoint_every(20000000, 2)');
-  await machine.client.query('select vm_stop()');
-  await machine.client.query("select vm_restore('running')");
-  await machine.client.query('select vm_start(paused => true)');
-  await machine.step('', 150_000_000);
-  for (let i = 0; i < 100; i++) {
-    const { rows } = await machine.client.query('select name from vm_snapshots() where automatic');
-    expect(rows.length).toBeLessThanOrEqual(2);
-    if (rows.length === 2) break;
+  await machine.step('', 100_000_000);
+  for (let i = 0; i < 200; i++) {
+    const now = await automatic();
+    if (now.length === 2 && now.every(({ name }) => !ended.some((old) => old.name === name))) break;
     await machine.step('', 30_000_000);
     await sleep(100);
   }
-  const { rows } = await machine.client.query<{ name: string }>('select name from vm_snapshots() where automatic');
-  expect(rows).toHaveLength(2);
+  const rows = await automatic();
+  expect(rows.filter(({ name }) => ended.some((old) => old.name === name))).toEqual([]);
   const hash = await machine.hash();
   await machine.restore(rows[1]?.name ?? '');
   expect(await machine.hash()).not.toBe(hash);

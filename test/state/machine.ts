@@ -21,8 +21,13 @@ export interface Checkpoint {
 export class StateMachine {
   private constructor(
     readonly chain: Chain,
-    readonly client: pg.Client,
+    public client: pg.Client,
   ) {}
+
+  /** After the server's end and new beginning. */
+  async reconnect(): Promise<void> {
+    this.client = await this.chain.connect();
+  }
 
   /** Starts it and runs it to its shell. */
   static async boot(options: ChainOptions = {}): Promise<StateMachine> {

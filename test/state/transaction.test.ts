@@ -101,6 +101,18 @@ test('what cannot be undone is refused', async () => {
   await run('begin', 'savepoint s');
   expect((await failure(() => machine.client.query('select vm_resume()'))).code).toBe('0A000');
   await run('rollback');
+  // Under an exception handler, too, whether it is the block's own or the caller's.
+  const handled = "do $$ begin perform vm_step_until('', 1000000); exception when division_by_zero then null; end $$";
+  await run('begin');
+  expect((await failure(() => machine.client.query(handled))).code).toBe('0A000');
+  await run('rollback');
+  expect((await failure(() => machine.client.query(handled))).code).toBe('0A000');
+  expect(await machine.hash()).toBe(hash);
+  // What was refused after a savepoint spoils neither what came before it nor what comes after its end.
+  await run('begin', "select vm_step_until('', 1000000)", 'savepoint s');
+  expect((await failure(() => machine.client.query('select vm_resume()'))).code).toBe('0A000');
+  await run('rollback to s', 'release s', "select vm_step_until('', 1000000)", 'rollback');
+  expect(await machine.hash()).toBe(hash);
   await run('begin', "select vm_step_until('', 1000000)", 'savepoint s');
   const { hash: between } = await machine.one<{ hash: string }>('select vm_state_hash() as hash');
   await run('rollback to s');

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TELEMETRY_MAGIC UINT64_C(0x314c45544c51534c)
-#define TELEMETRY_LAYOUT_HASH UINT64_C(0x4721ee45020bd05c)
+#define TELEMETRY_LAYOUT_HASH UINT64_C(0x76b692344c74977b)
 #define TELEMETRY_NO_PAGE UINT64_C(0xffffffffffffffff)
 #define TELEMETRY_OFFSET_HEADER 0
 #define TELEMETRY_OFFSET_HART 4096
@@ -194,7 +194,9 @@ struct view_area_header {
   uint64_t slots_offset; /* struct preimage_slot for each slot */
   uint64_t pool_offset; /* 4 KB for each slot */
   uint64_t change; /* seqlock over unlinked slots: odd while the chains are being changed */
-  uint64_t padding[7]; /* zero */
+  uint64_t resident_offset; /* u8 for each 64 KB of RAM: 2 = it is there (while loading) */
+  uint64_t loading; /* 1 while RAM is being loaded from a checkpoint, else 0 */
+  uint64_t padding[5]; /* zero */
   uint64_t open[64]; /* epoch of the open view in each place; 0 = none, or it was lost */
 };
 static_assert(offsetof(struct view_area_header, magic) == 0, "view_area_header.magic");
@@ -206,7 +208,9 @@ static_assert(offsetof(struct view_area_header, heads_offset) == 40, "view_area_
 static_assert(offsetof(struct view_area_header, slots_offset) == 48, "view_area_header.slots_offset");
 static_assert(offsetof(struct view_area_header, pool_offset) == 56, "view_area_header.pool_offset");
 static_assert(offsetof(struct view_area_header, change) == 64, "view_area_header.change");
-static_assert(offsetof(struct view_area_header, padding) == 72, "view_area_header.padding");
+static_assert(offsetof(struct view_area_header, resident_offset) == 72, "view_area_header.resident_offset");
+static_assert(offsetof(struct view_area_header, loading) == 80, "view_area_header.loading");
+static_assert(offsetof(struct view_area_header, padding) == 88, "view_area_header.padding");
 static_assert(offsetof(struct view_area_header, open) == 128, "view_area_header.open");
 static_assert(sizeof(struct view_area_header) == 640, "view_area_header");
 
@@ -320,6 +324,7 @@ enum counter {
   COUNTER_VIEWS_LOST, /* count: views ended early: pre-image pool full, time-out or reset */
   COUNTER_VIEW_OPEN_NS, /* ns: host time the hart stood still to open views */
   COUNTER_PREIMAGES, /* count: pages saved for open views before they were written */
+  COUNTER_RAM_LOADING_BYTES, /* bytes: memory not loaded yet from the checkpoint the machine goes on from */
   COUNTER_NET_RECEIVED_FRAMES, /* count: Ethernet frames given to the guest */
   COUNTER_NET_RECEIVED_BYTES, /* bytes: bytes of them */
   COUNTER_NET_SENT_FRAMES, /* count: Ethernet frames the guest sent */

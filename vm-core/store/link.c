@@ -259,6 +259,7 @@ static bool answer(struct link *link, const PGresult *result) {
 bool link_pump(struct link *link) {
   link->error[0] = link->sqlstate[0] = '\0';
   bool alive = PQflush(link->conn) >= 0 && PQconsumeInput(link->conn);
+  for (PGnotify *notice; (notice = PQnotifies(link->conn)); PQfreemem(notice)) link->notified = true;
   /* Answers received before the connection broke still count. */
   bool between = false; /* one NULL stands between the results of two statements; two mean there is no more */
   while (link->count > 0 && !PQisBusy(link->conn)) {

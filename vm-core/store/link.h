@@ -20,6 +20,7 @@ struct link {
   PGconn *conn; /* NULL: closed */
   struct link_wait *waits;
   uint32_t head, count, capacity;
+  bool notified;    /* what this session listens to was notified; for the user to clear */
   char sqlstate[6]; /* of the error that made it fail, or "" */
   char error[256];  /* one line */
 };

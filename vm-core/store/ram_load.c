@@ -14,6 +14,7 @@ static bool claim(struct ram_load *load, uint64_t granule) {
 }
 
 static void give(struct ram_load *load, uint64_t granule, enum granule_state state) {
+  if (state == GRANULE_READY) atomic_fetch_sub_explicit(&load->left, 1, memory_order_relaxed);
   atomic_store_explicit(&load->states[granule], (uint8_t)state, memory_order_release);
 }
 
@@ -71,9 +72,9 @@ static bool all_ready(const struct ram_load *load) {
 static void finish(struct state_store *store) {
   pthread_mutex_lock(&store->mutex);
   atomic_store(&store->active, false);
+  atomic_store(store->load.loading, 0);
   pthread_cond_broadcast(&store->changed);
   pthread_mutex_unlock(&store->mutex);
-  store->loaded(store->opaque);
 }
 
 /* PostgreSQL may be restarting: keep trying as long as the session does. */
@@ -98,12 +99,39 @@ static void give_up(struct state_store *store) {
                                  "guest memory cannot be loaded from PostgreSQL");
 }
 
+/* The hart goes first, then readers. Granule + 1, 0: nobody waits. */
 static uint64_t take_wanted(struct state_store *store) {
+  struct ram_load *load = &store->load;
   pthread_mutex_lock(&store->mutex);
-  uint64_t wanted = store->load.wanted;
-  store->load.wanted = 0;
+  uint64_t wanted = load->wanted;
+  load->wanted = 0;
+  while (!wanted && load->asked_count) {
+    uint64_t granule = load->asked[load->asked_first++ % ASKED_MAX];
+    load->asked_count--;
+    if (granule >= load->map.granules ||
+        atomic_load_explicit(&load->states[granule], memory_order_relaxed) != GRANULE_ABSENT)
+      continue;
+    if (!zeros(load, granule))
+      wanted = granule + 1;
+    else if (claim(load, granule))
+      fill_zeros(load, granule);
+  }
   pthread_mutex_unlock(&store->mutex);
   return wanted;
+}
+
+void state_ask(struct state_store *store, uint64_t granule, uint64_t count) {
+  struct ram_load *load = &store->load;
+  pthread_mutex_lock(&store->mutex);
+  for (; atomic_load(&store->active) && count && load->asked_count < ASKED_MAX; count--)
+    load->asked[(load->asked_first + load->asked_count++) % ASKED_MAX] = granule++;
+  pthread_cond_broadcast(&store->changed);
+  pthread_mutex_unlock(&store->mutex);
+}
+
+uint64_t state_bytes_left(const struct state_store *store) {
+  if (!atomic_load(&store->active)) return 0;
+  return atomic_load_explicit(&store->load.left, memory_order_relaxed) * GRANULE_BYTES;
 }
 
 bool state_load_step(struct state_store *store) {
@@ -172,7 +200,8 @@ void state_stop_loading(struct state_store *store) {
   pthread_mutex_lock(&store->use); /* a step under way ends first */
   ram_map_free(&store->load.map);
   free(store->load.stale);
-  free(store->load.states);
+  pthread_mutex_lock(&store->mutex);
   store->load = (struct ram_load){0};
+  pthread_mutex_unlock(&store->mutex);
   pthread_mutex_unlock(&store->use);
 }

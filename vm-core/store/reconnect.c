@@ -21,12 +21,27 @@ static const struct statement write_statements[] = {
     {"commit", "commit"},
 };
 
-static const struct statement read_statements[] = {{"get", "select lo_get($1, $2, $3)"}};
+static const struct statement read_statements[] = {
+    {"get", "select lo_get($1, $2, $3)"},
+    {"settings", "select coalesce(checkpoint_every, 0) from linuxsql.machine where id = $1"},
+};
 
 static bool prepare(struct link *link, const struct statement *statements, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (!link_prepare(link, statements[i].name, statements[i].sql, SESSION_CALL_MS)) return false;
   return link_start_pipeline(link);
+}
+
+/* Changes of the machine's row that concern a running daemon are told by NOTIFY; what was missed is read. */
+static bool listen_to_row(struct session *session) {
+  char statement[64];
+  struct link *link = &session->read;
+  if (session->options.past.wanted) return true;
+  snprintf(statement, sizeof statement, "listen linuxsql_machine_%llu", (unsigned long long)session->machine);
+  PGresult *done = link_query(link, statement, 0, NULL, false, SESSION_CALL_MS);
+  PQclear(done);
+  link->notified = done != NULL;
+  return done != NULL;
 }
 
 static bool open_link(struct session *session, struct link *link) {
@@ -43,7 +58,9 @@ bool session_start_links(struct session *session) {
   if (!open_link(session, write) || !open_link(session, read)) return false;
   link_keep_memory(read, SESSION_CALL_MS);
   if (!prepare(write, write_statements, sizeof write_statements / sizeof *write_statements)) return false;
-  if (prepare(read, read_statements, sizeof read_statements / sizeof *read_statements)) return true;
+  if (listen_to_row(session) &&
+      prepare(read, read_statements, sizeof read_statements / sizeof *read_statements))
+    return true;
   memcpy(write->error, read->error, sizeof read->error);
   return false;
 }

@@ -1,5 +1,6 @@
 #include "store/session.h"
 
+#include <endian.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +92,29 @@ static bool answering(struct session *session) {
          session->options.orphan_timeout_s * INT64_C(1000);
 }
 
+static bool took_settings(void *opaque, void *item, const PGresult *result) {
+  struct session *session = opaque;
+  uint64_t every;
+  (void)item;
+  if (PQntuples(result) != 1 || PQgetlength(result, 0, 0) != sizeof every) return false;
+  memcpy(&every, PQgetvalue(result, 0, 0), sizeof every);
+  every = be64toh(every);
+  bool other = atomic_exchange(&session->checkpoint_every, every) != every;
+  if (other && session->options.changed) session->options.changed(session->options.opaque);
+  return true;
+}
+
+static bool read_settings(struct session *session) {
+  struct link_values values = {0};
+  if (!session->read.notified) return true;
+  session->read.notified = false;
+  link_add_int8(&values, session->machine);
+  return link_send(&session->read, "settings", &values, took_settings, session, NULL) &&
+         link_sync(&session->read);
+}
+
 static bool work(struct session *session) {
-  if (!link_pump(&session->read) || !link_pump(&session->write)) return false;
+  if (!link_pump(&session->read) || !link_pump(&session->write) || !read_settings(session)) return false;
   if (input_log_waiting(&session->log)) session_dirty(session);
   if (session->disk && !disk_step(session->disk)) return false;
   if (session_wants_commit(session) && !session_begin_commit(session)) return false;

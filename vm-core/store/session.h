@@ -26,6 +26,7 @@ struct session_options {
   uint64_t cache_bytes;    /* of the disk's cache; 0 = SESSION_CACHE_DEFAULT */
   struct past_wanted past; /* its string is a copy */
   void (*lost)(void *opaque, const char *reason);
+  void (*changed)(void *opaque); /* checkpoint_every is another one; I/O thread. NULL: nobody cares */
   void *opaque;
 };
 
@@ -53,6 +54,7 @@ struct session {
   int source;
   pthread_t thread;
   bool started;
+  _Atomic uint64_t checkpoint_every; /* as the machine's row says now */
   atomic_bool closing;
   atomic_bool log_wanted; /* the input log shall be committed now */
   int64_t close_by_ns;    /* set before closing */

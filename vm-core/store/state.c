@@ -126,16 +126,28 @@ static bool begin_restore(struct state_store *store, const struct state_saved *s
   return false;
 }
 
-static bool start_loading(struct state_store *store, struct ram_map *map, uint8_t *ram, uint8_t *stale) {
-  _Atomic uint8_t *states = calloc(map->granules, sizeof *states);
-  if (!states) return false;
+/* Zeros that are zeros already need nothing. */
+static void start_loading(struct state_store *store, struct ram_map *map, uint8_t *ram, uint8_t *stale,
+                          struct residency residency) {
+  uint64_t left = 0;
+  for (uint64_t granule = 0; granule < map->granules; granule++) {
+    bool ready = map->layer[granule] == 0 && !(stale && stale[granule]);
+    atomic_store_explicit(&residency.states[granule], ready ? GRANULE_READY : GRANULE_ABSENT,
+                          memory_order_relaxed);
+    left += !ready;
+  }
+  atomic_store(residency.loading, 1);
   pthread_mutex_lock(&store->mutex);
-  store->load = (struct ram_load){.ram = ram, .map = *map, .stale = stale, .states = states};
+  store->load = (struct ram_load){.ram = ram,
+                                  .map = *map,
+                                  .stale = stale,
+                                  .states = residency.states,
+                                  .loading = residency.loading,
+                                  .left = left};
   *map = (struct ram_map){0};
   atomic_store(&store->active, true);
   pthread_cond_broadcast(&store->changed);
   pthread_mutex_unlock(&store->mutex);
-  return true;
 }
 
 static bool take(struct state_store *store, const struct state_saved *saved, struct disk_chain *chain,
@@ -152,7 +164,8 @@ static bool take(struct state_store *store, const struct state_saved *saved, str
 }
 
 bool state_take(struct state_store *store, const struct state_saved *saved, struct block_device *disk,
-                uint8_t *ram, uint64_t ram_bytes, uint8_t *stale, struct state_error *error) {
+                uint8_t *ram, uint64_t ram_bytes, uint8_t *stale, struct residency residency,
+                struct state_error *error) {
   struct disk_chain chain = {0};
   struct ram_map map = {0};
   pthread_mutex_lock(&store->use);
@@ -164,10 +177,7 @@ bool state_take(struct state_store *store, const struct state_saved *saved, stru
   int failed = disk && !past ? control_disk(disk, &control) : 0;
   if (good && failed) state_fail(error, "58000", "the disk of the checkpoint cannot be used");
   good = good && !failed;
-  if (good && !start_loading(store, &map, ram, stale)) {
-    state_fail(error, "53200", "no memory to load the checkpoint");
-    good = false;
-  }
+  if (good) start_loading(store, &map, ram, stale, residency);
   disk_chain_free(&chain);
   ram_map_free(&map);
   pthread_mutex_unlock(&store->use);
@@ -213,12 +223,10 @@ static void *work(void *opaque) {
   return NULL;
 }
 
-struct state_store *state_open(struct session *session, void (*loaded)(void *opaque), void *opaque) {
+struct state_store *state_open(struct session *session) {
   struct state_store *store = calloc(1, sizeof *store);
   if (!store) return NULL;
   store->session = session;
-  store->loaded = loaded;
-  store->opaque = opaque;
   pthread_mutex_init(&store->use, NULL);
   pthread_mutex_init(&store->mutex, NULL);
   pthread_cond_init(&store->changed, NULL);

@@ -14,6 +14,7 @@
 
 #include "base/blob.h"
 #include "store/disk_control.h"
+#include "store/residency.h"
 #include "store/store.h"
 
 enum { GRANULE_BYTES = 64 << 10, GRANULE_PAGES = GRANULE_BYTES / 4096 };
@@ -26,9 +27,8 @@ struct state_error {
   char message[256]; /* one line */
 };
 
-/* NULL: no memory. The session must have been started; close it after this. `loaded` is called by the thread
- * when all of RAM is there. */
-struct state_store *state_open(struct session *session, void (*loaded)(void *opaque), void *opaque);
+/* NULL: no memory. The session must have been started; close it after this. */
+struct state_store *state_open(struct session *session);
 void state_close(struct state_store *store);
 
 /* A checkpoint read back. */
@@ -45,15 +45,21 @@ static inline void state_free(struct state_saved *saved) { blob_free(&saved->sta
 
 /* Make the checkpoint the machine's present, in one transaction: the disk becomes a new layer over the saved
  * one (but for a replay, which writes nothing). RAM at `ram` is loaded from now on; `stale[granule]` nonzero:
- * it holds other bytes now (freed here). The disk must be held (DISK_HOLD) and is free again afterwards,
- * whatever the result. Hart thread. Blocks.
+ * it holds other bytes now (freed here). `residency` is kept up to date. The disk must be held (DISK_HOLD)
+ * and is free again afterwards, whatever the result. Hart thread. Blocks.
  */
 bool state_take(struct state_store *store, const struct state_saved *saved, struct block_device *disk,
-                uint8_t *ram, uint64_t ram_bytes, uint8_t *stale, struct state_error *error);
+                uint8_t *ram, uint64_t ram_bytes, uint8_t *stale, struct residency residency,
+                struct state_error *error);
 
 /* Hart thread, before the first use of a granule: have it loaded. false: it cannot be, the machine is lost.
  */
 bool state_need(struct state_store *store, uint64_t granule);
+/* Any thread: have granules loaded soon, before what nobody waits for. As many as are remembered: ask again.
+ */
+void state_ask(struct state_store *store, uint64_t granule, uint64_t count);
+/* Bytes that are not loaded yet, about. */
+uint64_t state_bytes_left(const struct state_store *store);
 /* Whether something is not loaded yet; wait until it is; forget about it. */
 bool state_loading(const struct state_store *store);
 bool state_load_all(struct state_store *store);

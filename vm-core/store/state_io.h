@@ -16,21 +16,23 @@ struct ram_map {
   uint32_t *position;
 };
 
-enum granule_state { GRANULE_ABSENT, GRANULE_LOADING, GRANULE_READY };
+enum { ASKED_MAX = 64 };
 
 struct ram_load {
   uint8_t *ram;
   struct ram_map map;
   uint8_t *stale;
-  _Atomic uint8_t *states; /* enum granule_state */
-  uint64_t next;           /* where to load ahead */
-  uint64_t wanted;         /* granule + 1 the hart sleeps for; under the mutex */
+  _Atomic uint8_t *states;   /* shared, as `loading` */
+  _Atomic uint64_t *loading; /* 1: some are not ready */
+  _Atomic uint64_t left;     /* granules that are not ready, about */
+  uint64_t next;             /* where to load ahead */
+  uint64_t wanted;           /* granule + 1 the hart sleeps for; under the mutex, as are the next two */
+  uint64_t asked[ASKED_MAX]; /* what readers wait for: a ring */
+  unsigned asked_first, asked_count;
 };
 
 struct state_store {
   struct session *session;
-  void (*loaded)(void *opaque);
-  void *opaque;
   pthread_t thread;
   bool started;
   pthread_mutex_t use; /* of `link` and the map: whoever works with the database */

@@ -273,8 +273,6 @@ static bool carry_out(struct tool *tool, const char *line) {
   return true;
 }
 
-static void nothing(void *opaque) { (void)opaque; }
-
 static bool open_tool(struct tool *tool, int argc, char **argv) {
   char reason[600], id[24], layer[24];
   const char *const values[] = {id};
@@ -292,7 +290,7 @@ static bool open_tool(struct tool *tool, int argc, char **argv) {
     PQclear(row);
     tool->disk = session_open_disk(tool->session, strtoull(layer, NULL, 10), reason, sizeof reason);
     bool started = tool->disk && session_start(tool->session, reason, sizeof reason);
-    tool->state = started ? state_open(tool->session, nothing, tool) : NULL;
+    tool->state = started ? state_open(tool->session) : NULL;
     if (tool->state) return true;
   }
   fprintf(stderr, "store_tool: %s\n", reason);

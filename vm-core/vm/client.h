@@ -79,6 +79,7 @@ void request_hello(struct control *control, struct client *client, struct reques
 /* control_state.c */
 void request_checkpoint(struct control *control, struct client *client, struct request *request);
 void request_restore(struct control *control, struct client *client, struct request *request);
+void request_load(struct control *control, struct client *client, struct request *request);
 void request_hash(struct control *control, struct client *client, struct request *request);
 void request_begin(struct control *control, struct client *client, struct request *request);
 void request_commit(struct control *control, struct client *client, struct request *request);

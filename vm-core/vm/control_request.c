@@ -75,7 +75,6 @@ void answer_step(struct control *control, struct client *client, const struct pe
 
 void answer_views(struct control *control) {
   struct view *view;
-  if (machine_loading(control->machine)) return; /* readers look at memory themselves */
   while ((view = view_ready(&control->views))) {
     const struct view_cut *cut = view_cut(&control->views, view);
     struct buffer *out = &control->clients[view->client].out;
@@ -358,6 +357,7 @@ void request_handle(struct control *control, struct client *client, struct reque
       [FRAME_TYPE_VM_ROLLBACK] = {request_rollback, true},
       [FRAME_TYPE_VM_FORWARD] = {on_forward, false},
       [FRAME_TYPE_VM_FORWARD_REMOVE] = {on_forward, false},
+      [FRAME_TYPE_VM_LOAD] = {request_load, false},
       [FRAME_TYPE_VM_LOG_SYNC] = {on_log_sync, true},
   };
   bool known = request->type < sizeof handlers / sizeof *handlers && handlers[request->type].handle;

@@ -3,6 +3,7 @@
 
 #include "gen/wire.h"
 #include "vm/control.h"
+#include "vm/db.h"
 
 bool work_begin(struct control *control, struct client *client, const struct pending *pending) {
   if (control->work_client >= 0 || !work_want(control->runner, (enum work_kind)pending->work, pending->name))
@@ -94,4 +95,19 @@ bool request_cancel_work(struct control *control, struct client *client, uint64_
   work_abandon(control->runner);
   answer_error(client, request, "57014", "cancelled", "What had begun goes on by itself.");
   return true;
+}
+
+/* Readers look themselves whether it is there (docs/protocol.md, "View area"). */
+void request_load(struct control *control, struct client *client, struct request *request) {
+  uint64_t page = get_u64(&request->payload), count = get_u64(&request->payload);
+  uint64_t pages = control->machine->ram.size / PAGE_SIZE;
+  if (!reader_done(&request->payload)) {
+    answer_protocol_error(client, request->id, "malformed range of pages");
+  } else if (page >= pages || count == 0 || count > pages - page) {
+    answer_error(client, request->id, "22023", "there are no such pages", "");
+  } else {
+    uint64_t first = page / GRANULE_PAGES, last = (page + count - 1) / GRANULE_PAGES;
+    if (control->machine->db) db_ask(control->machine->db, first, last - first + 1);
+    answer_done(client, request->id);
+  }
 }

@@ -92,7 +92,7 @@ static bool load_row(struct db *db, const PGresult *row) {
   const struct session *session = db->session;
   machine->restore =
       session->options.past.wanted ? session->past.checkpoint : PQgetvalue(row, 0, COLUMN_RESTORE)[0] == 't';
-  machine->checkpoint_every = db->session->options.past.wanted ? 0 : number(row, COLUMN_EVERY);
+  db->session->checkpoint_every = db->session->options.past.wanted ? 0 : number(row, COLUMN_EVERY);
   snprintf(link->error, sizeof link->error, "its row is damaged");
   bool network = !PQgetisnull(row, 0, COLUMN_NETWORK);
   if (network) machine->network = strdup(PQgetvalue(row, 0, COLUMN_NETWORK));
@@ -158,6 +158,7 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
                                             .cache_bytes = options->cache_bytes,
                                             .past = options->past,
                                             .lost = options->lost,
+                                            .changed = options->changed,
                                             .opaque = options->opaque};
   struct db *db = calloc(1, sizeof *db);
   if (!db) {
@@ -168,7 +169,7 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
   bool past = options->past.wanted;
   bool good = db->session && (past || begin_boot(db, options->restored, reason, reason_size)) &&
               load(db, reason, reason_size);
-  if (good) db->state = state_open(db->session, options->loaded, options->opaque);
+  if (good) db->state = state_open(db->session);
   if (db->state) return db;
   if (good) snprintf(reason, reason_size, "out of memory");
   if (db->session)
@@ -179,6 +180,8 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
 }
 
 const struct db_machine *db_machine(const struct db *db) { return &db->machine; }
+
+uint64_t db_checkpoint_every(const struct db *db) { return atomic_load(&db->session->checkpoint_every); }
 
 bool db_uses_internet(const struct db *db) { return db->session->needs.internet; }
 bool db_reads_files(const struct db *db) { return db->session->needs.files; }
@@ -233,11 +236,13 @@ bool db_find(struct db *db, const char *name, struct state_saved *saved, struct 
 }
 
 bool db_take(struct db *db, const struct state_saved *saved, uint8_t *ram, uint64_t ram_bytes, uint8_t *stale,
-             struct state_error *error) {
-  return state_take(db->state, saved, db->machine.disk, ram, ram_bytes, stale, error);
+             struct residency residency, struct state_error *error) {
+  return state_take(db->state, saved, db->machine.disk, ram, ram_bytes, stale, residency, error);
 }
 
 bool db_need(struct db *db, uint64_t granule) { return state_need(db->state, granule); }
+void db_ask(struct db *db, uint64_t granule, uint64_t count) { state_ask(db->state, granule, count); }
+uint64_t db_bytes_left(const struct db *db) { return state_bytes_left(db->state); }
 bool db_loading(const struct db *db) { return state_loading(db->state); }
 bool db_load_all(struct db *db) { return state_load_all(db->state); }
 void db_stop_loading(struct db *db) { state_stop_loading(db->state); }

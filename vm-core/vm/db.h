@@ -26,8 +26,8 @@ struct db_options {
   /* I/O thread, at most once: the machine must stop now, without a word to the guest. `reason` is one line
    * for the log and lives until db_close. Every block request ends with -ESHUTDOWN from here on. */
   void (*lost)(void *opaque, const char *reason);
-  /* Another thread: all of RAM is loaded (db_restore). */
-  void (*loaded)(void *opaque);
+  /* I/O thread: db_checkpoint_every is another one. */
+  void (*changed)(void *opaque);
   void *opaque;
 };
 
@@ -50,12 +50,13 @@ struct db_machine {
   struct db_blob firmware, kernel, dtb, initrd;
   struct block_device *disk; /* NULL: none. Closed by db_close, not by block_close */
   bool restore;              /* it shall begin at a checkpoint: db_find with a NULL name */
-  uint64_t checkpoint_every; /* instructions; 0: no automatic checkpoints */
 };
 
 /* NULL with one line in `reason` (at least 256 bytes). */
 struct db *db_open(const struct db_options *options, char *reason, size_t reason_size);
 const struct db_machine *db_machine(const struct db *db);
+/* Instructions between automatic checkpoints, as its row says now; 0: none. Any thread. */
+uint64_t db_checkpoint_every(const struct db *db);
 /* What its connections need of the host when they are made again: TCP, files to read. */
 bool db_uses_internet(const struct db *db);
 bool db_reads_files(const struct db *db);
@@ -91,12 +92,14 @@ uint64_t db_next_boot(struct db *db);
 /* The present boot, and the number of its next logged input. Hart thread. */
 void db_log_position(struct db *db, uint64_t *boot, uint64_t *seq);
 
-/* Checkpoints: state_find, state_take, state_need, state_loading, state_load_all, state_stop_loading and
- * state_save of store/state.h, with its contracts. */
+/* Checkpoints: state_find, state_take, state_need, state_ask, state_bytes_left, state_loading,
+ * state_load_all, state_stop_loading and state_save of store/state.h, with its contracts. */
 bool db_find(struct db *db, const char *name, struct state_saved *saved, struct state_error *error);
 bool db_take(struct db *db, const struct state_saved *saved, uint8_t *ram, uint64_t ram_bytes, uint8_t *stale,
-             struct state_error *error);
+             struct residency residency, struct state_error *error);
 bool db_need(struct db *db, uint64_t granule);
+void db_ask(struct db *db, uint64_t granule, uint64_t count);
+uint64_t db_bytes_left(const struct db *db);
 bool db_loading(const struct db *db);
 bool db_load_all(struct db *db);
 void db_stop_loading(struct db *db);

@@ -11,6 +11,7 @@ struct db *db_open(const struct db_options *options, char *reason, size_t reason
 
 /* Unreachable without a struct db. */
 const struct db_machine *db_machine(const struct db *db) { return (void)db, NULL; }
+uint64_t db_checkpoint_every(const struct db *db) { return (void)db, 0; }
 bool db_uses_internet(const struct db *db) { return (void)db, false; }
 bool db_reads_files(const struct db *db) { return (void)db, false; }
 void db_drop_blobs(struct db *db) { (void)db; }
@@ -34,10 +35,12 @@ bool db_find(struct db *db, const char *name, struct state_saved *saved, struct 
   return (void)db, (void)name, (void)saved, (void)error, false;
 }
 bool db_take(struct db *db, const struct state_saved *saved, uint8_t *ram, uint64_t ram_bytes, uint8_t *stale,
-             struct state_error *error) {
-  return (void)db, (void)saved, (void)ram, (void)ram_bytes, (void)stale, (void)error, false;
+             struct residency residency, struct state_error *error) {
+  return (void)db, (void)saved, (void)ram, (void)ram_bytes, (void)stale, (void)residency, (void)error, false;
 }
 bool db_need(struct db *db, uint64_t granule) { return (void)db, (void)granule, true; }
+void db_ask(struct db *db, uint64_t granule, uint64_t count) { (void)db, (void)granule, (void)count; }
+uint64_t db_bytes_left(const struct db *db) { return (void)db, 0; }
 bool db_loading(const struct db *db) { return (void)db, false; }
 bool db_load_all(struct db *db) { return (void)db, true; }
 void db_stop_loading(struct db *db) { (void)db; }

@@ -61,7 +61,7 @@ static bool open_database(struct machine *machine, const struct machine_lost *lo
                                         .instret = config->replay_to,
                                         .checkpoint = config->replay_from},
                                .lost = lost->call,
-                               .loaded = lost->loaded,
+                               .changed = lost->changed,
                                .opaque = lost->opaque};
   machine->db = db_open(&options, error, size);
   if (!machine->db) return false;

@@ -93,7 +93,7 @@ struct machine {
  * good. */
 struct machine_lost {
   void (*call)(void *opaque, const char *reason);
-  void (*loaded)(void *opaque); /* all of RAM is there, after a restore; another thread */
+  void (*changed)(void *opaque); /* how often checkpoints are taken; another thread */
   void *opaque;
 };
 bool machine_create(struct machine *machine, const struct config *config, const struct machine_hooks *hooks,

@@ -70,7 +70,7 @@ static bool start(struct session *session, const struct config *config, const si
       confine_files(&(struct confine_paths){config->control, config->disk, getenv("LINUXSQL_JIT_DUMP")});
   struct machine_hooks hooks = runner_hooks(&session->runner, &session->console, &session->input);
   hooks.network = &session->network;
-  struct machine_lost lost = {runner_lost, runner_loaded, &session->runner};
+  struct machine_lost lost = {runner_lost, runner_changed, &session->runner};
   if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
   session->console.telemetry = session->machine.telemetry;
   report(&session->runner);

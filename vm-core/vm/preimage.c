@@ -9,7 +9,7 @@
 
 #include "gen/telemetry.h"
 
-enum { PAGE_BYTES = 4096, SWEEP_BATCH = 256, CHAIN_MAX = 4 * VIEW_SLOTS };
+enum { PAGE_BYTES = 4096, GRANULE = 16, SWEEP_BATCH = 256, CHAIN_MAX = 4 * VIEW_SLOTS };
 
 static struct view_area_header *header_of(const struct preimages *preimages) {
   return (struct view_area_header *)preimages->area;
@@ -36,7 +36,8 @@ bool preimages_init(struct preimages *preimages, const uint8_t *ram, uint64_t ra
   struct view_area_header layout = {.magic = VIEW_AREA_MAGIC, .ram_pages = pages, .slot_count = slots};
   layout.tags_offset = round_up(sizeof layout);
   layout.heads_offset = layout.tags_offset + round_up(pages * sizeof(uint64_t));
-  layout.slots_offset = layout.heads_offset + round_up(pages * sizeof(uint32_t));
+  layout.resident_offset = layout.heads_offset + round_up(pages * sizeof(uint32_t));
+  layout.slots_offset = layout.resident_offset + round_up((pages + GRANULE - 1) / GRANULE);
   layout.pool_offset = layout.slots_offset + round_up(slots * sizeof(struct preimage_slot));
   layout.total_size = layout.pool_offset + slots * PAGE_BYTES;
   *preimages = (struct preimages){.ram = ram, .ram_pages = pages, .size = layout.total_size};
@@ -84,6 +85,12 @@ static void update_newest_locked(struct preimages *preimages) {
   for (unsigned use = 0; use < UNDO_USES; use++)
     if (preimages->undo[use].epoch > newest) newest = preimages->undo[use].epoch;
   atomic_store_explicit(&preimages->newest, newest, memory_order_relaxed);
+}
+
+struct residency preimages_residency(const struct preimages *preimages) {
+  struct view_area_header *header = header_of(preimages);
+  return (struct residency){(_Atomic uint8_t *)(preimages->area + header->resident_offset),
+                            (_Atomic uint64_t *)&header->loading};
 }
 
 void preimages_count_undo(struct preimages *preimages) { update_newest_locked(preimages); }

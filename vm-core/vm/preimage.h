@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/residency.h"
 #include "vm/undo.h"
 
 enum undo_use { UNDO_CHECKPOINT, UNDO_TRANSACTION, UNDO_USES };
@@ -49,6 +50,9 @@ bool preimages_is_open(const struct preimages *preimages, unsigned place, uint64
 /* RAM is about to be replaced: every view is lost. Returns an epoch: from it on, tags tell what is written.
  */
 uint64_t preimages_reset(struct preimages *preimages);
+
+/* Where readers look which 64 KB of RAM are there already (store/state.h). */
+struct residency preimages_residency(const struct preimages *preimages);
 
 /* The epoch in which the page was last made writable; any thread. */
 uint64_t preimages_tag(const struct preimages *preimages, uint64_t page);

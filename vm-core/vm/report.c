@@ -5,6 +5,7 @@
 
 #include "gen/telemetry.h"
 #include "store/store.h"
+#include "vm/db.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -68,6 +69,8 @@ static void report_counters(const struct runner *runner) {
   struct telemetry *telemetry = runner->machine->telemetry;
   struct engine_counters counters = runner_counters(runner);
   telemetry_set(telemetry, COUNTER_INSTRET, runner_insns(runner));
+  telemetry_set(telemetry, COUNTER_RAM_LOADING_BYTES,
+                runner->machine->db ? db_bytes_left(runner->machine->db) : 0);
   telemetry_set(telemetry, COUNTER_IDLE_NS, runner->machine->hart.idle_ns);
   telemetry_set(telemetry, COUNTER_INTERP_INSNS, counters.interp_insns);
   telemetry_set(telemetry, COUNTER_JIT_INSNS, counters.jit_insns);

@@ -45,8 +45,11 @@ static bool take(struct machine *machine, const struct state_saved *saved, struc
   if (!hold_disk(machine, error)) return false;
   db_stop_loading(machine->db);
   uint8_t *stale = used_granules(&machine->ram);
-  if (!db_take(machine->db, saved, machine->ram.host, machine->ram.size, stale, error)) return false;
-  machine->base_epoch = preimages_reset(&machine->preimages);
+  uint64_t epoch = preimages_reset(&machine->preimages); /* no view may see what is loaded from now on */
+  struct residency residency = preimages_residency(&machine->preimages);
+  if (!db_take(machine->db, saved, machine->ram.host, machine->ram.size, stale, residency, error))
+    return false;
+  machine->base_epoch = epoch;
   machine->base_layer = saved->ram_layer;
   memset(machine->phys.page_state, 0, machine->phys.ram_size / PAGE_SIZE);
   return true;

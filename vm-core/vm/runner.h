@@ -92,9 +92,9 @@ void runner_destroy(struct runner *runner);
 
 /* The hooks that connect a machine to its runner, console and input; for machine_create. */
 struct machine_hooks runner_hooks(struct runner *runner, struct console *console, struct input *input);
-/* struct machine_lost.call and loaded; another thread. */
+/* struct machine_lost.call and changed; another thread. */
 void runner_lost(void *runner, const char *reason);
-void runner_loaded(void *runner);
+void runner_changed(void *runner);
 
 /* Hart thread: run until someone asks to end. */
 void runner_loop(struct runner *runner);

@@ -124,7 +124,13 @@ void runner_lost(void *opaque, const char *reason) {
   pthread_mutex_unlock(&runner->lock);
 }
 
-void runner_loaded(void *opaque) { runner_notify(opaque); }
+/* The present slice may be longer than it should be now. */
+void runner_changed(void *opaque) {
+  struct runner *runner = opaque;
+  pthread_mutex_lock(&runner->lock);
+  nudge(runner);
+  pthread_mutex_unlock(&runner->lock);
+}
 
 void runner_wake(struct runner *runner) {
   pthread_mutex_lock(&runner->lock);

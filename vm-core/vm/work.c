@@ -186,7 +186,7 @@ void work_take(struct runner *runner) {
 }
 
 static uint64_t every(const struct runner *runner) {
-  return runner->machine->db ? db_machine(runner->machine->db)->checkpoint_every : 0;
+  return runner->machine->db ? db_checkpoint_every(runner->machine->db) : 0;
 }
 
 uint64_t work_next_stop(const struct runner *runner) {

@@ -2,7 +2,7 @@
 
 export const protocolVersion = 1;
 export const helloMagic = 1280398156;
-export const schemaHash = 'ba9c30f9dfd8fbdb';
+export const schemaHash = 'a9dff31aba6e5b0d';
 export const maxFrameBytes = 1048576;
 export const maxQualDepth = 16;
 export const maxQualNodes = 16384;
@@ -113,6 +113,8 @@ export const frameType = {
   vmForward: 90,
   /** c→s, answered by done */
   vmForwardRemove: 91,
+  /** c→s: have memory loaded from its checkpoint; answered by done at once */
+  vmLoad: 92,
   /** c→s: answered by done once every input taken so far is committed */
   vmLogSync: 100,
 } as const;

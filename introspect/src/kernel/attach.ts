@@ -16,6 +16,8 @@ import { Kernel } from './kernel.js';
 /** Documentation/riscv/boot-image-header.rst: the image lies 2 MiB above RAM's start or higher. */
 const imageWindow = { start: 0x20_0000, end: 0x20_0000 + 96 * 1024 * 1024 };
 const searchBytes = 512 * 1024 * 1024;
+/** What is looked at has to be loaded first, so no more than needed is. */
+const searchLoadingBytes = 4 * 1024 * 1024;
 const sectionBytes = 2 * 1024 * 1024;
 const notYet = 'let the machine run further, for example with vm_step_until';
 
@@ -56,15 +58,17 @@ function searchOrder(memory: GuestMemory): Extent[] {
     ...clip(imageWindow.start, imageWindow.end),
     ...clip(imageWindow.end, memory.size),
     ...clip(0, imageWindow.start),
-  ].flatMap(({ start, end }) => pieces(memory.base + start, memory.base + end));
+  ].flatMap(({ start, end }) =>
+    pieces(memory.base + start, memory.base + end, memory.loading ? searchLoadingBytes : searchBytes),
+  );
 }
 
 /** A search looks at one buffer, which has its limits; the pieces overlap by more than a signature. */
-function pieces(start: Gpa, end: Gpa): Extent[] {
-  const count = Math.ceil((end - start) / searchBytes);
+function pieces(start: Gpa, end: Gpa, bytes: number): Extent[] {
+  const count = Math.ceil((end - start) / bytes);
   return Array.from({ length: count }, (_, i) => ({
-    start: start + i * searchBytes,
-    end: Math.min(start + (i + 1) * searchBytes + 64, end),
+    start: start + i * bytes,
+    end: Math.min(start + (i + 1) * bytes + 64, end),
   }));
 }
 

@@ -101,6 +101,16 @@ export class ControlChannel {
     if (!this.#closed) this.#send(payload.frame(type, ++this.#requests));
   }
 
+  /** Lets a little time pass, hearing what the machine says meanwhile. Throws machineUnreachable when it has gone. */
+  listen(microseconds: number): void {
+    try {
+      if (!this.#closed && this.#receive(microseconds)) this.#deliver();
+    } catch (error) {
+      this.#lose(error);
+    }
+    if (this.#closed) throw introspectError('machineUnreachable', 'the machine closed the connection');
+  }
+
   /** Whether the machine has closed the connection; looks without waiting. */
   lost(): boolean {
     if (this.#closed) return true;

@@ -88,7 +88,7 @@ export class KernelKeeper {
       this.#kernel = attach(this.#memory);
     } catch (error) {
       const told = asIntrospectError(error);
-      if (told.code !== 'viewGone') this.#failure = { instant, error: told };
+      if (told.code !== 'viewGone' && told.code !== 'notLoaded') this.#failure = { instant, error: told };
       throw told;
     }
   }

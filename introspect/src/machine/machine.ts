@@ -291,6 +291,8 @@ export class Machine {
       const { telemetry } = link.mapping;
       const { state } = telemetry.hart();
       if (state !== machineState.running && state !== machineState.stepping) return false;
+      // Nobody waits for it here, so nothing is loaded for it.
+      if (link.mapping.memory.loading) return false;
       const before = link.faults.drained;
       link.drain(link.keeper.glance(telemetry.generation), undefined);
       const busy = link.faults.drained > before;

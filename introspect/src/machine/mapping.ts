@@ -2,6 +2,7 @@
 import { introspectError } from '../errors.js';
 import { frameType } from '../gen/wire.js';
 import { GuestMemory, type Extent } from '../memory/guest-memory.js';
+import { Residency } from '../memory/residency.js';
 import { ViewPages } from '../memory/view-pages.js';
 import { TelemetryArea } from '../telemetry/area.js';
 import { FrameWriter } from '../wire/payload.js';
@@ -12,6 +13,8 @@ import { native } from './native.js';
 const largestRam = 16 * 2 ** 30;
 /** Gaps below this are scanned with their neighbours rather than around them. */
 const mergeBytes = 64 * 1024;
+/** Between two looks whether memory has come. */
+const pauseMicroseconds = 200;
 
 export interface Mapping {
   memory: GuestMemory;
@@ -38,8 +41,14 @@ export async function mapMachine(channel: ControlChannel, timeoutMs: number): Pr
     }
     const telemetry = new TelemetryArea(native().mapShared(area, areaBytes));
     const guest = native().mapShared(ram, ramBytes);
-    const views = new ViewPages(guest, native().mapShared(viewArea, viewBytes));
-    const memory = new GuestMemory(guest, ramBase, () => extents(ram, ramBytes), views);
+    const sharedViews = native().mapShared(viewArea, viewBytes);
+    const residency = new Residency(sharedViews, ramBytes, {
+      ask: (page, pages) => channel.post(frameType.vmLoad, new FrameWriter().u64(BigInt(page)).u64(BigInt(pages))),
+      pause: () => channel.listen(pauseMicroseconds),
+    });
+    const views = new ViewPages(guest, sharedViews, residency);
+    const populated = () => merge([...extents(ram, ramBytes), ...residency.absent()]);
+    const memory = new GuestMemory(guest, ramBase, populated, views, residency);
     return { memory, views, telemetry, release: () => native().closeDescriptor(ram) };
   } catch (error) {
     if (ram !== undefined) native().closeDescriptor(ram);
@@ -52,12 +61,16 @@ export async function mapMachine(channel: ControlChannel, timeoutMs: number): Pr
 
 function extents(descriptor: number, bytes: number): Extent[] {
   const flat = native().populatedExtents(descriptor, bytes);
+  const out: Extent[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) out.push({ start: flat[i]!, end: Math.min(flat[i + 1]!, bytes) });
+  return out;
+}
+
+function merge(extents: Extent[]): Extent[] {
   const merged: Extent[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) {
+  for (const { start, end } of extents.sort((a, b) => a.start - b.start)) {
     const last = merged[merged.length - 1];
-    const start = flat[i]!;
-    const end = Math.min(flat[i + 1]!, bytes);
-    if (last && start - last.end < mergeBytes) last.end = end;
+    if (last && start - last.end < mergeBytes) last.end = Math.max(last.end, end);
     else merged.push({ start, end });
   }
   return merged;

@@ -29,7 +29,7 @@ export interface Native {
     place: number,
     epoch: number,
     stamp: number,
-  ): boolean;
+  ): 0 | 1 | 2;
   populatedExtents(descriptor: number, bytes: number): number[];
   readSequenced(area: ArrayBuffer, offset: number, out: Uint8Array): boolean;
   loadWords(area: ArrayBuffer, offset: number, out: BigUint64Array): void;

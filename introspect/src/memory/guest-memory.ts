@@ -6,6 +6,7 @@
  */
 import { addressOf, pageBytes, type Gpa, type Gva } from './address.js';
 import { GuestFault } from './guest-fault.js';
+import type { Residency } from './residency.js';
 import type { ViewKey, ViewPages } from './view-pages.js';
 
 /** A range of RAM that has host pages behind it, in bytes from RAM's start. */
@@ -28,9 +29,12 @@ export class GuestMemory {
   /** Epoch of the view, 0 without one. */
   #epoch = 0;
   readonly #populated: () => Extent[];
+  readonly #residency: Residency | undefined;
+  /** RAM itself is read, and not all of it is there. */
+  #partial = false;
 
   /** buffer: RAM from its first byte; populated: the extents worth scanning (all of it when not given). */
-  constructor(buffer: ArrayBuffer, base: Gpa, populated?: () => Extent[], views?: ViewPages) {
+  constructor(buffer: ArrayBuffer, base: Gpa, populated?: () => Extent[], views?: ViewPages, residency?: Residency) {
     this.base = base;
     this.size = buffer.byteLength - (buffer.byteLength % 4096);
     this.end = base + this.size;
@@ -38,11 +42,14 @@ export class GuestMemory {
     this.#views = views;
     this.#stamps = views?.stamps ?? new Float64Array(0);
     this.#words = new Uint32Array(buffer, 0, this.size / 4);
+    this.#residency = residency;
+    this.#partial = this.loading;
     this.#populated = populated ?? (() => [{ start: 0, end: this.size }]);
   }
 
   /** Reads see this view from now on; undefined: RAM as it is. */
   select(view: ViewKey | undefined): void {
+    this.#partial = view === undefined && this.loading;
     if (view?.epoch === this.#view?.epoch) return;
     if (view && this.#views) {
       this.#views.trim();
@@ -57,6 +64,11 @@ export class GuestMemory {
     this.#words = new Uint32Array(this.#buffer, 0, this.size / 4);
   }
 
+  /** Whether RAM is still being loaded from a checkpoint; what is read is waited for. */
+  get loading(): boolean {
+    return this.#residency !== undefined && !this.#residency.complete;
+  }
+
   contains(pa: Gpa, length: number): boolean {
     return pa >= this.base && length >= 0 && pa + length <= this.end;
   }
@@ -69,6 +81,8 @@ export class GuestMemory {
       if (this.#stamps[first] !== this.#epoch) this.#views!.fetch(first, this.#view!);
       const last = ((offset + length - 1) / pageBytes) | 0;
       if (last > first) this.#fetchMore(first + 1, last);
+    } else if (this.#partial) {
+      this.#residency!.need((offset / pageBytes) | 0, ((offset + length - 1) / pageBytes) | 0);
     }
     return offset;
   }
@@ -124,6 +138,7 @@ export class GuestMemory {
   haystack(start: Gpa, end: Gpa): Buffer {
     const offset = start - this.base;
     if (!(offset >= 0 && start <= end && end <= this.end)) throw new GuestFault('address outside guest RAM');
+    if (end > start) this.#residency?.need((offset / pageBytes) | 0, ((end - this.base - 1) / pageBytes) | 0);
     return Buffer.from(this.#live, offset, end - start);
   }
 

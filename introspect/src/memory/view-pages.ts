@@ -5,6 +5,7 @@
 import { introspectError } from '../errors.js';
 import { viewAreaHeader, viewMagic, viewSlots } from '../gen/telemetry.js';
 import { native } from '../machine/native.js';
+import type { Residency } from './residency.js';
 
 /** Which view to read: its place in the view area and its epoch. */
 export interface ViewKey {
@@ -23,9 +24,11 @@ export class ViewPages {
   readonly #ram: ArrayBuffer;
   readonly #area: ArrayBuffer;
   readonly #word = new BigUint64Array(1);
+  readonly #residency: Residency | undefined;
   #kept = 0;
 
-  constructor(ram: ArrayBuffer, area: ArrayBuffer) {
+  /** residency: has pages loaded that are not there; without it all of them are. */
+  constructor(ram: ArrayBuffer, area: ArrayBuffer, residency?: Residency) {
     const pages = Math.floor(ram.byteLength / pageBytes);
     const field = (offset: number) => {
       native().loadWords(area, offset, this.#word);
@@ -36,6 +39,7 @@ export class ViewPages {
       field(viewAreaHeader.magic) === viewMagic &&
       field(viewAreaHeader.ramPages) === BigInt(pages);
     if (!sound) throw introspectError('machineUnreachable', "the machine's view area is not one");
+    this.#residency = residency;
     this.#ram = ram;
     this.#area = area;
     this.shadow = native().reserve(ram.byteLength);
@@ -48,10 +52,15 @@ export class ViewPages {
     return this.#word[0] === BigInt(key.epoch);
   }
 
-  /** Brings a page into the shadow; throws viewGone when the view was lost. */
+  /** Brings a page into the shadow; throws viewGone when the view was lost, notLoaded when the page does not come. */
   fetch(page: number, key: ViewKey): void {
     const stamp = this.stamps[page]!;
-    if (!native().readViewPage(this.#ram, this.#area, this.shadow, page, key.place, key.epoch, stamp)) throw viewLost();
+    for (;;) {
+      const read = native().readViewPage(this.#ram, this.#area, this.shadow, page, key.place, key.epoch, stamp);
+      if (read === 1) break;
+      if (read === 0 || !this.#residency) throw viewLost();
+      this.#residency.need(page, page);
+    }
     if (stamp === 0) this.#kept++;
     this.stamps[page] = key.epoch;
   }
