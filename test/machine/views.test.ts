@@ -17,6 +17,8 @@ async function openMany(socket: string): Promise<number> {
   const machine = new Machine('vm', socket);
   const random = randomFrom(29);
   const open: MachineView[] = [];
+  // The socket is there a moment before it is listened to.
+  await waitUntil(() => machine.answers(), 10_000, 5);
   for (let count = 0; ; count++) {
     try {
       open.push(await machine.openView());
