@@ -7,7 +7,7 @@ import { ensurePrepared } from './bootstrap/ensure.mjs';
 
 const [command, ...rest] = process.argv.slice(2);
 if (command === undefined) {
-  console.error('usage: node cli/bootstrap.mjs setup|demo|test|bench|lockstep|lint|gen [arguments]');
+  console.error('usage: node cli/bootstrap.mjs setup|demo|inception|test|bench|lockstep|lint|gen [arguments]');
   process.exit(2);
 }
 const entry = ensurePrepared();

@@ -135,7 +135,7 @@ debian_root() {
     for name in mount umount su hostname ip mkdir chown chmod; do ln -sf ../busybox "$lib/applets/$name"; done
     ln -sf ../lib/postgresql/17/bin/psql "$root/usr/bin/psql" # Debian's is a script that looks for clusters
     install -m 755 "$firmware_dir"/debian/{init,bake} "$lib"
-    install -m 644 "$firmware_dir"/debian/*.conf "$lib"
+    install -m 644 "$firmware_dir"/debian/*.{conf,sql} "$lib"
     install -m 644 "$(cache_path kernel)/Image" "$(cache_path opensbi)/fw_dynamic.bin" "$root/boot"
     printf 'root:x:0:0:root:/root:/bin/sh\npostgres:x:100:100:PostgreSQL:/var/lib/postgresql:/bin/sh\n' >"$root/etc/passwd"
     printf 'root:x:0:\ntty:x:5:\npostgres:x:100:\n' >"$root/etc/group"

@@ -75,6 +75,15 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./demo.js')).demo,
   },
   {
+    name: 'inception',
+    usage: '[from=0|1|2|3] [port=N]',
+    summary: 'a guest that runs a guest that runs a guest, each with PostgreSQL: fdw/inception_l3.sql',
+    details:
+      'The first run boots all three levels and leaves a checkpoint at each; later ones go on from the deepest, or from\n' +
+      'the one that from names (0: from nothing). port is the port of this host that leads to the first guest.',
+    load: async () => (await import('./inception.js')).inception,
+  },
+  {
     name: 'reload',
     usage: '',
     summary: 'rebuild and reinstall extension and daemons, make extension and machine vm1 anew',
