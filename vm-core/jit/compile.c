@@ -210,7 +210,7 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
   struct emitter *e = jit->emitter;
   memset(e, 0, offsetof(struct emitter, cold));
   const uint8_t *bytes = block_page_bytes(jit->store, page);
-  bool ok = page_table(jit, page) && region_discover(jit->region, jit->store, bytes, offset);
+  bool ok = page_table(jit, page) && region_discover(jit->region, jit->store, page, bytes, offset);
   if (ok) {
     e->jit = jit;
     e->region = jit->region;

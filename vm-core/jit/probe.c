@@ -103,6 +103,31 @@ static void ask_site(struct emitter *e, unsigned base, int32_t first, int32_t sp
   op1(e, SLJIT_MOV, r1, hart_at(site->site + (sljit_sw)offsetof(struct site, addend)));
 }
 
+/* The same from level 1, for code that is in no loop: so much of it runs between two turns that sites would
+ * be others' by then. */
+static void ask_level1(struct emitter *e, unsigned base, int32_t first, int32_t span, unsigned grain,
+                       bool write) {
+  struct operand r0 = reg(SLJIT_R0), r1 = reg(SLJIT_R1);
+  unsigned set = set_of(write);
+  add(e, r0, guest(e, base), first);
+  if (span) {
+    add(e, r1, r0, span);
+    op2(e, SLJIT_XOR, r1, r1, r0);
+    slow_jump(e, branch(e, SLJIT_GREATER_EQUAL, r1, imm(PAGE_SIZE)));
+  }
+  find_entry(e);
+  slow_jump(e, compare_tag(e, set, -PAGE_SIZE | (int32_t)(grain - 1)));
+  sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1),
+                 set + offsetof(struct tlb_entry, addend));
+}
+
+static void ask(struct emitter *e, unsigned base, int32_t first, int32_t span, unsigned grain, bool write) {
+  if (e->region->insns[e->node->insn[e->index]].weight > 1)
+    ask_site(e, base, first, span, grain, write);
+  else
+    ask_level1(e, base, first, span, grain, write);
+}
+
 static void site_missed(struct emitter *e, const struct site_miss *site) {
   struct operand r0 = reg(SLJIT_R0), entry = {SLJIT_MEM1(SLJIT_R1), (sljit_sw)site->set};
   here(e, site->miss);
@@ -124,10 +149,10 @@ void site_misses(struct emitter *e) {
   for (unsigned i = 0; i < e->site_count; i++) site_missed(e, &e->sites[i]);
 }
 
-static struct operand place_by_site(struct emitter *e, const struct insn *insn, unsigned size, bool write) {
+static struct operand place_alone(struct emitter *e, const struct insn *insn, unsigned size, bool write) {
   sljit_s32 base = e->now.host[insn->rs1];
   e->cached = -1;
-  ask_site(e, insn->rs1, (int32_t)insn->imm, 0, size, write);
+  ask(e, insn->rs1, (int32_t)insn->imm, 0, size, write);
   if (base && !insn->imm) return (struct operand){SLJIT_MEM2(SLJIT_R1, base), 0};
   op2(e, SLJIT_ADD, reg(SLJIT_R1), reg(SLJIT_R1), guest(e, insn->rs1));
   return (struct operand){SLJIT_MEM1(SLJIT_R1), insn->imm};
@@ -136,7 +161,7 @@ static struct operand place_by_site(struct emitter *e, const struct insn *insn, 
 /* R1 = host address of the window's base. */
 static void open_window(struct emitter *e, struct window *window, int slot) {
   int32_t grain = window->granule, first = window->first & -grain, last = window->last & -grain;
-  ask_site(e, window->base, first, last - first, window->granule, window->write);
+  ask(e, window->base, first, last - first, window->granule, window->write);
   op2(e, SLJIT_ADD, reg(SLJIT_R1), reg(SLJIT_R1), guest(e, window->base));
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_MEM1(SLJIT_SP), slot, SLJIT_R1, 0);
   window->open = true;
@@ -153,7 +178,7 @@ struct operand access_place(struct emitter *e, const struct region_insn *at, boo
   int w = e->fast ? e->window_of[e->index] : -1;
   if (!e->fast || !is_plain(&at->insn)) return single(e, at, write, size, also);
   slow_jump(e, also);
-  if (w < 0 || e->windows[w].uses < 2) return place_by_site(e, &at->insn, size, write);
+  if (w < 0 || e->windows[w].uses < 2) return place_alone(e, &at->insn, size, write);
   int slot = WINDOW_SLOT + 8 * w;
   if (!e->windows[w].open)
     open_window(e, &e->windows[w], slot);

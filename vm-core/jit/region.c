@@ -4,7 +4,8 @@
 
 #include "interp/build.h"
 
-enum { WEIGHT_MAX = 512, LAST_PARCEL = PAGE_SIZE - 2 };
+/* Code is known to have run once blocks run often before they are translated. */
+enum { WEIGHT_MAX = 512, LAST_PARCEL = PAGE_SIZE - 2, TELLING_COUNT = 32 };
 
 static bool is_leader(const struct region *region, unsigned offset) {
   return region->leader[offset >> 7] >> (offset >> 1 & 63) & 1;
@@ -14,9 +15,18 @@ static void mark_leader(struct region *region, unsigned offset) {
   region->leader[offset >> 7] |= BIT(offset >> 1 & 63);
 }
 
+static bool is_translated(const struct region *region, unsigned offset) {
+  return region->page->native[offset >> 1] != region->store->translator.no_native[offset >> 1];
+}
+
+static bool has_run(const struct region *region, unsigned offset) {
+  return region->store->translator.hot_after < TELLING_COUNT || region->page->slot[offset >> 1] ||
+         is_translated(region, offset);
+}
+
 static void add_leader(struct region *region, int64_t offset) {
   if (offset < 0 || offset >= PAGE_SIZE || is_leader(region, (unsigned)offset)) return;
-  if (region->pending_count == REGION_MAX_NODES) return;
+  if (region->pending_count == REGION_MAX_NODES || !has_run(region, (unsigned)offset)) return;
   mark_leader(region, (unsigned)offset);
   region->pending[region->pending_count++] = (uint16_t)offset;
 }
@@ -42,8 +52,8 @@ static void add_successors(struct region *region, const struct region_insn *at) 
 }
 
 /* Decodes one instruction; false: the region does not go on here. */
-static bool decode_at(struct region *region, const struct block_store *store, const uint8_t *page,
-                      unsigned offset) {
+static bool decode_at(struct region *region, const uint8_t *page, unsigned offset) {
+  const struct block_store *store = region->store;
   if (region->insn_count == REGION_MAX_INSNS || block_breakpoint_at(store, offset)) return false;
   uint32_t word = *(const uint16_t *)(page + offset);
   if ((word & 3) == 3) {
@@ -57,14 +67,13 @@ static bool decode_at(struct region *region, const struct block_store *store, co
   return true;
 }
 
-static void walk(struct region *region, const struct block_store *store, const uint8_t *page,
-                 unsigned offset) {
+static void walk(struct region *region, const uint8_t *page, unsigned offset) {
   while (offset < PAGE_SIZE) {
     if (region->insn_at[offset >> 1]) {
       mark_leader(region, offset);
       return;
     }
-    if (!decode_at(region, store, page, offset)) return;
+    if (!decode_at(region, page, offset)) return;
     const struct region_insn *at = &region->insns[region->insn_count - 1];
     if (ends_node(&at->insn)) {
       add_successors(region, at);
@@ -153,12 +162,48 @@ static void find_paths(struct region *region) {
   }
 }
 
-bool region_discover(struct region *region, const struct block_store *store, const uint8_t *page,
-                     unsigned offset) {
+/* Nodes that are not translated, and those from which a way leads to one. */
+static void find_needed(const struct region *region, bool needed[REGION_MAX_NODES]) {
+  int to[2];
+  for (unsigned i = 0; i < region->node_count; i++)
+    needed[i] = !is_translated(region, region->nodes[i].offset);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i = region->node_count; i-- > 0;) {
+      unsigned count = needed[i] ? 0 : region_successors(region, &region->nodes[i], to);
+      for (unsigned k = 0; k < count; k++) changed |= needed[i] |= needed[to[k]];
+    }
+  }
+}
+
+static void leave_out_translated(struct region *region) {
+  bool needed[REGION_MAX_NODES];
+  unsigned kept = 0;
+  find_needed(region, needed);
+  for (unsigned i = 0; i < region->node_count; i++) {
+    struct region_node *node = &region->nodes[i];
+    unsigned slot = node->offset >> 1;
+    region->node_at[slot] = 0;
+    if (!needed[i]) {
+      for (unsigned k = 0; k < node->count; k++) region->insns[node->insn[k]].weight = 0;
+      continue;
+    }
+    if (kept < i) region->nodes[kept] = *node;
+    region->node_at[slot] = (uint16_t)++kept;
+  }
+  region->node_count = kept;
+}
+
+bool region_discover(struct region *region, const struct block_store *store, const struct code_page *page,
+                     const uint8_t *bytes, unsigned offset) {
   memset(region, 0, sizeof *region);
-  add_leader(region, offset);
-  for (unsigned i = 0; i < region->pending_count; i++) walk(region, store, page, region->pending[i]);
+  region->page = page;
+  region->store = store;
+  mark_leader(region, offset);
+  region->pending[region->pending_count++] = (uint16_t)offset;
+  for (unsigned i = 0; i < region->pending_count; i++) walk(region, bytes, region->pending[i]);
   make_nodes(region);
+  leave_out_translated(region);
   weigh(region);
   find_paths(region);
   return region_node_at(region, offset) >= 0;

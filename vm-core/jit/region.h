@@ -29,6 +29,8 @@ struct region_node {
 };
 
 struct region {
+  const struct code_page *page;
+  const struct block_store *store;
   unsigned insn_count, node_count;
   struct region_insn insns[REGION_MAX_INSNS];
   struct region_node nodes[REGION_MAX_NODES]; /* by offset */
@@ -40,10 +42,11 @@ struct region {
   uint16_t pending[REGION_MAX_NODES];
 };
 
-/* Follow static control flow from `offset`. false: not even one instruction can
- * be translated there. */
-bool region_discover(struct region *region, const struct block_store *store, const uint8_t *page,
-                     unsigned offset);
+/* Follow static control flow from `offset`, to code that has run before. What is translated already is left
+ * out unless the way leads back to what is not. `bytes`: the page's. false: not even one instruction can be
+ * translated there. */
+bool region_discover(struct region *region, const struct block_store *store, const struct code_page *page,
+                     const uint8_t *bytes, unsigned offset);
 
 /* Target of a branch or jal as page offset: outside 0..4095 it lies in another
  * page. */

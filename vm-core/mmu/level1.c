@@ -49,6 +49,18 @@ static void note_filled(struct mmu *mmu, struct tlb_set *set, enum tlb_part part
   if (filled->count <= TLB_FILLED_MAX) filled->count++;
 }
 
+/* Forget the jumps to the page that code entry i is of. */
+static void drop_jumps_to(struct tlb_set *set, unsigned i) {
+  enum { JUMPS = 64 }; /* to 128 bytes */
+  uint64_t page = set->code[i].tag;
+  for (uint32_t pieces = set->jumped[i]; pieces; pieces &= pieces - 1) {
+    struct tlb_jump *jump = &set->jumps[tlb_jump_index(page) + JUMPS * (unsigned)__builtin_ctz(pieces)];
+    for (unsigned k = 0; k < JUMPS; k++)
+      if ((jump[k].tag & PAGE_MASK) == page) jump[k].tag = TLB_NO_TAG;
+  }
+  set->jumped[i] = 0;
+}
+
 static struct tlb_entry *writable_entry(struct mmu *mmu, unsigned number) {
   return &mmu->sets[number / TLB_SIZE].write[number % TLB_SIZE];
 }
@@ -93,7 +105,7 @@ void tlb_fill_code(struct hart *hart, uint64_t va, struct code_page *page) {
   hart->mmu->counters.fill_fetch++;
   note_filled(hart->mmu, set, TLB_CODE, i, entry->tag);
   if (!is_empty(entry->tag, i) && (entry->tag != (va & PAGE_MASK) || entry->page != page))
-    empty(set, TLB_JUMPS);
+    drop_jumps_to(set, i);
   *entry = (struct tlb_code_entry){va & PAGE_MASK, page};
 }
 
@@ -102,6 +114,7 @@ void tlb_fill_jump(struct hart *hart, uint64_t va, const void *native) {
   unsigned i = tlb_jump_index(va);
   struct tlb_jump *jump = &set->jumps[i];
   note_filled(hart->mmu, set, TLB_JUMPS, i, jump->tag);
+  set->jumped[tlb_code_index(va)] |= 1u << (va >> 7 & 31);
   *jump = (struct tlb_jump){va, native};
 }
 
@@ -111,9 +124,9 @@ static void drop_entry(struct tlb_set *set, uint64_t va, bool code) {
     return;
   }
   struct tlb_code_entry *entry = &set->code[tlb_code_index(va)];
-  if (is_empty(entry->tag, tlb_code_index(va))) return;
+  if (entry->tag != (va & PAGE_MASK)) return;
+  drop_jumps_to(set, tlb_code_index(va));
   entry->tag = TLB_NO_TAG;
-  empty(set, TLB_JUMPS);
 }
 
 void tlb_drop_page(struct mmu *mmu, uint64_t va, const uint16_t *asid, bool code) {

@@ -56,6 +56,7 @@ struct tlb_set {
   struct tlb_code_entry code[TLB_CODE_SIZE];
   struct tlb_jump jumps[TLB_JUMPS_SIZE];
   struct tlb_filled filled[TLB_PARTS];
+  uint32_t jumped[TLB_CODE_SIZE]; /* by code entry: bit n: there may be jumps to bytes 128n.. of its page */
 };
 
 /* Sets of a bank. SUM makes no difference to fetches: they use the set without. */
