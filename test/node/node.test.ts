@@ -37,7 +37,7 @@ async function runGuest(engine: string, disk: string): Promise<Outcome> {
   const args = ['--bios', firmware, '--kernel', kernel, '--memory', '1G', '--idle', 'jump', '--engine', engine];
   args.push('--disk', disk, '--disk-read-only', '--append', 'console=ttyS0 root=/dev/vda ro init=/bench/init quiet');
   args.push('--console', 'stdio', '--stats', stats);
-  const { code, stdout, stderr } = await run(vmBinary(), args, { timeoutMs: 280_000, input: '' });
+  const { code, stdout, stderr } = await run(vmBinary(), args, { timeoutMs: 420_000, input: '' });
   if (code !== 0) throw new Error(`linuxsql-vm ended with ${String(code)}: ${stderr}\n${stdout.slice(-2000)}`);
   return { answer: /^@.*$/m.exec(stdout)?.[0].trim() ?? stdout.slice(-2000), stats: readStats(stats) };
 }
