@@ -8,7 +8,7 @@
 #include "store/session.h"
 #include "store/store.h"
 
-enum { FETCH_LINES_MAX = 112, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 64 };
+enum { FETCH_LINES_MAX = 112, AHEAD_LINES_MIN = 4, AHEAD_LINES_MAX = 64, AROUND_PAGES = 4 };
 
 /* The layers a disk is made of. */
 /* A chain as its machine writes it; or for a replay, which writes nothing: what lies below its leaf, or all
@@ -87,6 +87,9 @@ bool disk_step(struct disk *disk);
 
 /* Fetch the missing pages of a line (it must be in the cache); pages known to be zeros are filled at once. */
 bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted);
+/* What to fetch for wanted pages of a line: all of it for a sequential reader; for any other a few pages
+ * around, which the server finds sooner. */
+page_mask disk_around(const struct disk *disk, page_mask wanted);
 /* Keep fetches on their way for the requests queued and for a sequential reader. */
 bool disk_look_ahead(struct disk *disk);
 

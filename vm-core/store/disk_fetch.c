@@ -155,13 +155,31 @@ bool disk_fetch(struct disk *disk, struct line *line, page_mask wanted) {
   return add_line(disk, line, wanted, &run) && send_run(disk, &run);
 }
 
-/* Start fetching lines first..last that are not there, as far as the limits allow. */
-static bool fetch_lines(struct disk *disk, uint64_t first, uint64_t last) {
+page_mask disk_around(const struct disk *disk, page_mask wanted) {
+  if (disk->ahead_window) return page_range(0, LINE_PAGES);
+  page_mask around = 0;
+  for (unsigned first = 0; first < LINE_PAGES; first += AROUND_PAGES)
+    if (wanted & page_range(first, AROUND_PAGES)) around |= page_range(first, AROUND_PAGES);
+  return around;
+}
+
+/* Those of the pages first..last that are in the line. */
+static page_mask pages_in_line(uint64_t number, uint64_t first, uint64_t last) {
+  uint64_t base = number * LINE_PAGES, end = base + LINE_PAGES - 1;
+  unsigned from = first > base ? (unsigned)(first - base) : 0;
+  unsigned to = last < end ? (unsigned)(last - base) : LINE_PAGES - 1;
+  return page_range(from, to - from + 1);
+}
+
+/* Start fetching the pages first..last, and those around them, that are not there, as far as the limits
+ * allow. */
+static bool fetch_pages(struct disk *disk, uint64_t first, uint64_t last) {
   struct run run = {0};
-  for (uint64_t number = first; number <= last && number * LINE_PAGES < all_pages(disk); number++) {
+  if (last >= all_pages(disk)) last = all_pages(disk) - 1;
+  for (uint64_t number = first / LINE_PAGES; number <= last / LINE_PAGES; number++) {
     struct line *line = disk->fetching < FETCH_LINES_MAX ? cache_take(&disk->cache, number) : NULL;
     if (!line) break;
-    if (!add_line(disk, line, page_range(0, LINE_PAGES), &run)) return false;
+    if (!add_line(disk, line, disk_around(disk, pages_in_line(number, first, last)), &run)) return false;
   }
   return send_run(disk, &run);
 }
@@ -172,7 +190,7 @@ bool disk_look_ahead(struct disk *disk) {
     if (request->op != BLOCK_READ || request->length == 0) continue;
     uint64_t start = request->offset + (request == disk->first ? disk->position : 0);
     uint64_t end = request->offset + request->length;
-    if (!fetch_lines(disk, start / LINE_BYTES, (end - 1) / LINE_BYTES)) return false;
+    if (!fetch_pages(disk, start / PAGE_BYTES, (end - 1) / PAGE_BYTES)) return false;
   }
   if (!disk->ahead_window) return true;
   /* Again only when half of it is used up, so that requests go out in bursts. */
@@ -180,5 +198,7 @@ bool disk_look_ahead(struct disk *disk) {
   if (middle * LINE_PAGES >= all_pages(disk)) middle = (all_pages(disk) - 1) / LINE_PAGES;
   struct line *line = cache_find(&disk->cache, middle);
   if (line && (line->valid | line->loading)) return true;
-  return fetch_lines(disk, disk->ahead_next, disk->ahead_next + disk->ahead_window - 1);
+  if (disk->ahead_next * LINE_PAGES >= all_pages(disk)) return true;
+  return fetch_pages(disk, disk->ahead_next * LINE_PAGES,
+                     (disk->ahead_next + disk->ahead_window) * LINE_PAGES - 1);
 }

@@ -28,7 +28,7 @@ static enum disk_outcome read_part(struct disk *disk, struct block_request *requ
   page_mask wanted = part->whole | part->partial;
   if (!line) return DISK_WAITS;
   if ((line->valid & wanted) != wanted) {
-    if (!disk_fetch(disk, line, page_range(0, LINE_PAGES))) return DISK_FAILED;
+    if (!disk_fetch(disk, line, disk_around(disk, wanted))) return DISK_FAILED;
     if ((line->valid & wanted) != wanted) return DISK_WAITS;
   } else {
     atomic_fetch_add_explicit(&disk->block.counters.line_hits, 1, memory_order_relaxed);

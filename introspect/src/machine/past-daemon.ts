@@ -30,6 +30,8 @@ const pollMs = 5;
 /** Two billion instructions take seconds; this is for a past that is far. */
 export const replayMs = 600_000;
 const keptOutput = 2000;
+/** A replay whose checkpoint is deleted meanwhile ends after this long; the next look begins anew. */
+const orphanSeconds = '10';
 const farthest = 2n ** 63n - 1n;
 
 export class PastDaemon {
@@ -53,7 +55,7 @@ export class PastDaemon {
   /** Starts it; it stands at its beginning. */
   static async start(program: Program, beginning: Beginning, socket: string): Promise<PastDaemon> {
     const { machine, name, boot, instret, checkpoint } = beginning;
-    const options = ['--paused', '--poweroff', 'hold', '--view-pool', '16M'];
+    const options = ['--paused', '--poweroff', 'hold', '--view-pool', '16M', '--orphan-timeout', orphanSeconds];
     if (boot !== undefined) options.push('--replay-boot', String(boot));
     if (boot !== undefined && instret) options.push('--replay-to', String(instret));
     if (checkpoint !== undefined) options.push(`--replay-from=${checkpoint}`);
