@@ -112,13 +112,18 @@ set linuxsql.machine = 'vm2';
   select substring(inception.ask('vm2', $$select inception.run('vm3', 'console:linuxsql: level 3 ready');$$) from 'executed=(\d+)') as insns \gset
   \set what 'VM 3 runs PostgreSQL 17'
   \ir inception/stage.sql
+  select instret as before from vm_status('vm2') \gset
+  select inception.ask('vm2', $$set linuxsql.machine = 'vm3'; select inception.introspect();$$) as made \gset
+  select instret - :before as insns from vm_status('vm2') \gset
+  \set level 2
+  \set what 'VM 2 has started its introspection'
+  \ir inception/stage.sql
   \connect :home_database :home_user :home_host :home_port
   select checkpoint as saved from vm_checkpoint('level-3', 'inception') \gset
   \connect linuxsql postgres 127.0.0.1 :port
 \endif
 \echo '== Level 3: VM 3, as the PostgreSQL in VM 2 sees it'
 \set since `date +%s.%3N`
-select inception.ask('vm2', $$set linuxsql.machine = 'vm3';$$) as made \gset
 select instret as before from vm_status('vm2') \gset
 select inception.ask('vm2', :'dashboard' || E' \\gset\n\\echo :answer') as answer \gset
 \echo :answer

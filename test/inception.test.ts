@@ -119,3 +119,17 @@ test('a kernel boots in the guest as on this host, bit for bit, by the JIT and b
   expect(await waitUntil(settled, 30_000)).toBe(true);
   expect(await hashAtInit(inner, 'interpreted')).toEqual(here);
 }, 600_000);
+
+test('the guest reads the kernel of its guest, once it has started introspection', async () => {
+  await inner.query("select inception.make('seen', 2, '256 MB', true)");
+  expect(await bootTo(inner, 'seen', 'init:proc')).toMatchObject({ stopped_by: 'init:proc' });
+  await inner.query("set linuxsql.machine = 'seen'");
+  await inner.query('select inception.introspect()');
+  const { rows } = await inner.query(
+    "select comm, pid, ppid, state from vm_proc_tree() where comm ~ '^(init|kthreadd)$'",
+  );
+  expect(rows).toEqual([
+    { comm: 'init', pid: '1', ppid: '0', state: 'R' },
+    { comm: 'kthreadd', pid: '2', ppid: '0', state: 'S' },
+  ]);
+}, 600_000);

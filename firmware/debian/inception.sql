@@ -4,11 +4,27 @@ create schema inception;
 
 create function inception.make(machine text, level integer, memory text, deepest boolean) returns text language sql as $$
   select vm_create(machine, disk => 'debian', memory => memory, bootargs =>
-    'console=ttyS0 root=/dev/vda rw init=/usr/lib/linuxsql/init quiet linuxsql.console=statements linuxsql.level=' || level
-    || case when deepest then ' linuxsql.introspect=off linuxsql.machines=off' else '' end);
+    'console=ttyS0 root=/dev/vda rw init=/usr/lib/linuxsql/init quiet linuxsql.console=statements linuxsql.introspect=off linuxsql.level='
+    || level || case when deepest then ' linuxsql.machines=off' else '' end);
 $$;
 comment on function inception.make(text, integer, text, boolean) is
-  'a machine over the image this guest lies in; the deepest one runs none itself';
+  'a machine over the image this guest lies in, without introspection so far; the deepest one runs none itself';
+
+-- Node costs the guest more instructions than the machine it would watch, so it is started when there is something to read.
+create function inception.introspect() returns text language plpgsql as $$
+begin
+  copy (select) to '/run/postgresql/linuxsql.conf';
+  perform pg_reload_conf();
+  for attempt in 1..600 loop
+    begin
+      perform from linux.console limit 1;
+      return 'introspection answers';
+    exception when others then perform pg_sleep(1);
+    end;
+  end loop;
+  raise exception 'introspection does not answer';
+end $$;
+comment on function inception.introspect() is 'start the introspection service of this guest and wait until it answers';
 
 -- Its own transaction ends before vm_step_until looks for the daemon, hence a procedure of its own.
 create function inception.run(machine text, condition text) returns text language sql as $$
