@@ -206,9 +206,27 @@ static bool log_may_take(const struct input *input) {
   return !input->retry_ns || host_now_ns() >= input->retry_ns;
 }
 
-bool input_ready(const struct input *input) {
+void input_hold(struct input *input) {
+  input->held = true;
+  input->held_instret = hart_instret(&input->machine->hart);
+  input->held_time_ns = hart_time_ns(&input->machine->hart);
+}
+
+void input_release(struct input *input) { input->held = false; }
+
+static bool held(const struct input *input) {
+  const struct hart *hart = &input->machine->hart;
+  return input->held && input->held_instret == hart_instret(hart) &&
+         input->held_time_ns == hart_time_ns(hart);
+}
+
+bool input_waiting(const struct input *input) {
   if (input->replaying) return due(input);
   return (console_ready(input) || frame_ready(input)) && log_may_take(input);
+}
+
+bool input_ready(const struct input *input) {
+  return input_waiting(input) && (input->replaying || !held(input));
 }
 
 /* false: the log is full, the input must wait. */
@@ -255,6 +273,7 @@ void input_take(struct input *input) {
     replay(input);
     return;
   }
+  if (held(input)) return;
   take_console(input);
   take_frames(input);
 }

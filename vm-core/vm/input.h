@@ -30,6 +30,8 @@ struct input {
   _Atomic size_t waiting; /* = count, readable without the lock */
   uint8_t *queue;
   struct packet_queue packets;
+  bool held; /* at held_instret and held_time_ns nothing more is taken */
+  uint64_t held_instret, held_time_ns;
   uint64_t retry_ns; /* host time before which a full log is not asked again; 0: it took the last record */
   FILE *log;         /* --input-log */
   bool replaying;    /* nothing comes from outside; `next` is the next record */
@@ -55,8 +57,16 @@ void input_replace(struct input *input, const uint8_t *bytes, size_t size);
 /* Queue a frame of the network; one that finds no room is counted and lost. Control thread. */
 void input_put_frame(struct input *input, const void *frame, size_t size);
 
+/* What was seen of the machine at this instant (a hash, a checkpoint) stays all there is at it: input that
+ * waits is taken at a later one, else a replay could not tell before from after. Hart thread. */
+void input_hold(struct input *input);
+/* The guest idles for ever, so no later instant comes by itself. */
+void input_release(struct input *input);
+
 /* True when input_take would give the guest something. Hart thread. */
 bool input_ready(const struct input *input);
+/* True when it would, now or at the next instant. */
+bool input_waiting(const struct input *input);
 /* Give the guest what it has room for. Hart thread, hart between two instructions. */
 void input_take(struct input *input);
 

@@ -58,7 +58,7 @@ static void on_epoch(void *opaque) {
 /* Lock held: whether the hart has a reason to stop idling. */
 static bool idle_over(const struct runner *runner) {
   return runner->quit || runner->mode != MODE_RUNNING || runner->work.phase == WORK_WANTED ||
-         input_ready(runner->input);
+         input_waiting(runner->input);
 }
 
 static void sleep_until(struct runner *runner, uint64_t host_ns) {
@@ -110,8 +110,9 @@ static uint64_t on_idle(void *opaque, uint64_t ns) {
   struct runner *runner = opaque;
   idle_point(runner);
   if (input_ready(runner->input)) return 0;
+  if (input_waiting(runner->input) && ns > 1) ns = 1; /* the next instant will do */
   ns = limit_to_instant(runner, input_limit_idle(runner->input, ns));
-  if (!paced(runner)) return ns;
+  if (!paced(runner) || input_waiting(runner->input)) return ns;
   uint64_t now = hart_time_ns(&runner->machine->hart);
   uint64_t deadline = pace_deadline(&runner->pace, now, now + ns), host = host_now_ns();
   if (deadline <= host) return ns;
@@ -128,6 +129,7 @@ static uint64_t on_idle(void *opaque, uint64_t ns) {
 static bool on_idle_forever(void *opaque) {
   struct runner *runner = opaque;
   idle_point(runner);
+  input_release(runner->input);
   if (input_ready(runner->input)) return true;
   bool reachable = runner->config->control || runner->config->console == CONSOLE_STDIO;
   if (runner->mode != MODE_RUNNING || !reachable || runner->input->replaying) return false;
@@ -197,6 +199,15 @@ static bool at_instant(const struct runner *runner) {
          hart_time_ns(hart) == runner->step.time_ns;
 }
 
+/* The step's instant is one at which the machine was looked at: whatever was taken at it had been taken
+ * (input_hold). Lock held, and let go meanwhile: the log may have to be read. */
+static void take_replayed(struct runner *runner) {
+  if (!runner->input->replaying || runner->step.kind != STEP_INSTANT) return;
+  pthread_mutex_unlock(&runner->lock);
+  input_take(runner->input);
+  pthread_mutex_lock(&runner->lock);
+}
+
 static bool at_instret(const struct runner *runner) {
   return step_here(runner) && hart_instret(&runner->machine->hart) >= runner->step.number;
 }
@@ -217,10 +228,12 @@ static void begin_step(struct runner *runner) {
              (step->kind == STEP_INSTRET && at_instret(runner)) ||
              (step->kind == STEP_INSTANT && at_instant(runner)) ||
              (step->kind == STEP_BOOT && runner->machine->generation >= step->number);
-  if (met)
+  if (met) {
+    take_replayed(runner);
     finish_step(runner, step_name(step), true);
-  else if (runner->step_max == 0 || boot_missed(runner))
+  } else if (runner->step_max == 0 || boot_missed(runner)) {
     finish_step(runner, "budget", false);
+  }
 }
 
 static void reboot(struct runner *runner) {
@@ -291,6 +304,7 @@ static void stopped(struct runner *runner, enum stop_reason reason) {
   if (reason == STOP_POWEROFF) {
     power_off(runner);
   } else if (stepping && step_met(runner, reason)) {
+    take_replayed(runner);
     finish_step(runner, step_name(&runner->step), true);
   } else if (stepping && (runner->step_executed >= runner->step_max || instant_missed(runner))) {
     finish_step(runner, "budget", false);
@@ -313,6 +327,7 @@ static void run_slice(struct runner *runner) {
   limits.stop_at_instret = runner->config->stop_at < next_input ? runner->config->stop_at : next_input;
   uint64_t automatic = work_next_stop(runner);
   if (automatic < limits.stop_at_instret) limits.stop_at_instret = automatic;
+  if (input_waiting(runner->input) && !input_ready(runner->input)) limits.stop_at_instret = start + 1;
   limits.stop_on_first_user = !runner->machine->user_seen;
   if (runner->step_open) {
     uint64_t left = runner->step_max - runner->step_executed;

@@ -99,6 +99,7 @@ static bool begin_checkpoint(struct runner *runner, struct work *work, bool auto
     return false;
   }
   mmu_drop_writable(&machine->hart);
+  input_hold(runner->input);
   db_log_position(machine->db, &save->boot, &save->input_seq);
   seal_disk(machine, save);
   return true;
@@ -149,6 +150,7 @@ static void perform(struct runner *runner, struct work *work) {
     if (!work->good) runner_quit(runner, "a transaction could not be rolled back", false);
     break;
   default:
+    input_hold(runner->input);
     machine_hash(runner->machine, work->hash);
     work->good = true;
     break;
