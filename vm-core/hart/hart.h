@@ -81,6 +81,10 @@ struct csr_state {
 struct site {
   uint64_t tag, addend;
 };
+struct site_pair {
+  struct site load,
+      store; /* side by side, so that a base register reaches as many of the one as of the other */
+};
 enum { SITES = 1024 };
 
 struct hart {
@@ -117,7 +121,7 @@ struct hart {
   uint8_t reservation_size;
 
   uint64_t site_key; /* which sites hold: changes when any may not, and with the mode of loads and stores */
-  struct site load_site[SITES], store_site[SITES];
+  struct site_pair sites[SITES];
 
   struct event *events; /* sorted by at_ns */
   struct event stimer;  /* Sstc */

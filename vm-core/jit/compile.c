@@ -15,6 +15,7 @@ static void lower(struct emitter *e, const struct region_insn *at, bool last) {
   if (lower_integer(e, at) || lower_memory(e, at)) return;
   if (e->jit->host_flags && lower_sse(e, at)) return;
   e->cached = -1;
+  windows_forget(e);
   if (last && lower_jump(e, at)) return;
   if (last && e->node->ends) {
     exit_with_op(e, side_op(e, at));
@@ -48,14 +49,10 @@ static void lower_rest(struct emitter *e, unsigned from, struct sljit_label **la
   if (!node->ends) exit_at_end(e, node->next);
 }
 
-/* Every way through the region passes a check for all it may execute until the next one: where it is entered,
- * and at the nodes edges lead back to. */
-static void check_budget(struct emitter *e, const struct region_node *node, enum cold_kind kind) {
-  struct sljit_jump *spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
-  e->cold[e->cold_count++] = (struct cold){.kind = kind, .from = spent, .node = node, .state = e->now};
-}
-
-/* Where other regions and the interpreter come in. */
+/* Where other regions and the interpreter come in. Every way through the region passes a check for all it may
+ * execute until the next one: where it is entered, at nodes branches lead back to, and before jumps that lead
+ * back.
+ */
 static void enter_node(struct emitter *e, unsigned index) {
   const struct region_node *node = &e->region->nodes[index];
   e->entry[index] = sljit_emit_label(e->c);
@@ -123,13 +120,14 @@ static void lower_region(struct emitter *e) {
   for (unsigned i = 0; i < e->region->node_count; i++)
     if (e->moved[i]) lower_node(e, i);
   e->part[0] = sljit_emit_label(e->c);
-  site_misses(e);
-  e->part[1] = sljit_emit_label(e->c);
-  lower_slow(e);
-  e->part[2] = sljit_emit_label(e->c);
   edges_finish(e);
-  e->part[3] = sljit_emit_label(e->c);
+  e->part[1] = sljit_emit_label(e->c);
   entries(e);
+  e->part[2] = sljit_emit_label(e->c);
+  site_misses(e);
+  e->part[3] = sljit_emit_label(e->c);
+  lower_slow(e);
+  edges_finish(e);
   e->part[4] = sljit_emit_label(e->c);
   cold_code(e);
 }
@@ -173,13 +171,21 @@ static struct code_region *region_new(const struct emitter *e) {
   return made;
 }
 
+/* Bytes to leave out, so that a region's fast code lies in one page when it fits: an emulator of this host
+ * translates by the page, as this one does. Jumps are counted longer than they become. */
+static size_t padding(const struct emitter *e, const struct code_segment *segment) {
+  size_t fast = e->part[0]->size * CODE_UNIT * 3 / 4, left = PAGE_SIZE - segment->used % PAGE_SIZE;
+  return HOST_RISCV && left < (fast < PAGE_SIZE ? fast : PAGE_SIZE / 2) ? left : 0;
+}
+
 static bool generate(struct emitter *e) {
   struct jit *jit = e->jit;
   if (sljit_get_compiler_error(e->c)) return false;
-  size_t bytes = (e->c->size + 64) * CODE_UNIT;
+  size_t bytes = (e->c->size + 64) * CODE_UNIT + (HOST_RISCV ? PAGE_SIZE : 0);
   struct code_segment *segment = code_cache_room(&jit->cache, bytes, unlink_entry, jit);
   struct code_region *made = segment ? region_new(e) : NULL;
   if (!made) return false;
+  segment->used += padding(e, segment);
   struct sljit_generate_code_buffer buffer = {segment->start + segment->used, bytes, jit->cache.to_exec};
   if (!sljit_generate_code(e->c, SLJIT_GENERATE_CODE_BUFFER, &buffer)) {
     free(made);
@@ -221,6 +227,7 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
   }
   if (ok) {
     registers_choose(e);
+    sites_begin(e);
     lower_region(e);
     ok = !e->failed && generate(e);
   }

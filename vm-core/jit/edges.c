@@ -110,7 +110,7 @@ static struct register_state loop_state(const struct emitter *e, unsigned node,
     if ((chosen >> x & 1) && near->host[x]) give(&state, x, near->host[x], false);
   for (unsigned x = 1; x < 32; x++)
     if ((chosen >> x & 1) && !state.host[x]) settle(&state, x, near);
-  for (unsigned i = node; i <= e->uses.loop_end[node]; i++) state.dirty |= e->uses.node_writes[i];
+  for (unsigned i = node; i < e->uses.loop_end[node]; i++) state.dirty |= e->uses.node_writes[i];
   for (unsigned x = 1; x < 32; x++)
     if (!state.host[x] && (state.dirty >> x & 1) && held(&state) < count) settle(&state, x, near);
   for (unsigned x = 1; x < 32; x++)
@@ -139,7 +139,7 @@ static struct register_state choose(const struct emitter *e, unsigned node) {
     near = e->now;
   else if (first)
     near = e->jumps[first - 1].state;
-  state = e->region->nodes[node].header ? loop_state(e, node, &near) : join_state(e, node, &near);
+  state = e->uses.loop_end[node] ? loop_state(e, node, &near) : join_state(e, node, &near);
   state.dirty |= near.dirty;
   for (unsigned i = first; i; i = e->jumps[i - 1].next) state.dirty |= e->jumps[i - 1].state.dirty;
   uint32_t mapped = 0;
@@ -170,6 +170,8 @@ void edges_go(struct emitter *e, unsigned node) {
     change(e, e->now, &e->state[node]);
     e->now = e->state[node];
   }
+  const struct region_node *to = &e->region->nodes[node];
+  if (node <= e->node_index && !to->header) check_budget(e, to, COLD_BUDGET);
   edges_jump(e, sljit_emit_jump(e->c, SLJIT_JUMP), node);
   e->now = before;
 }
@@ -188,17 +190,18 @@ void edges_leave(struct emitter *e) {
 }
 
 void edges_come(struct emitter *e, unsigned node) {
+  sites_base(e);
   change(e, registers_core(), &e->state[node]);
   registers_load_f(e);
 }
 
 bool edges_plain(const struct emitter *e, unsigned node) {
   struct register_state core = registers_core();
-  return !e->uses_f && fits(&core, &e->state[node]);
+  return !e->uses_f && !(HOST_RISCV && e->uses_sites) && fits(&core, &e->state[node]);
 }
 
 void edges_finish(struct emitter *e) {
-  for (unsigned i = 0; i < e->jump_count; i++) {
+  for (unsigned i = e->jumps_done; i < e->jump_count; i++) {
     const struct node_jump *jump = &e->jumps[i];
     if (fits(&jump->state, &e->state[jump->node])) {
       sljit_set_label(jump->jump, e->label[jump->node]);
@@ -208,4 +211,5 @@ void edges_finish(struct emitter *e) {
     change(e, jump->state, &e->state[jump->node]);
     sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), e->label[jump->node]);
   }
+  e->jumps_done = e->jump_count;
 }

@@ -24,6 +24,14 @@
 #define HOST_X86 0
 #define HOST_T2  SLJIT_R2
 #endif
+#if defined(SLJIT_CONFIG_RISCV_64) && SLJIT_CONFIG_RISCV_64
+#define HOST_RISCV     1
+#define HOST_KEY       SLJIT_S(10)
+#define HOST_SITES     SLJIT_S(11)
+#define HOST_WINDOW(n) (SLJIT_NUMBER_OF_REGISTERS + 5 + (sljit_s32)(n)) /* two in which sljit keeps flags */
+#else
+#define HOST_RISCV 0
+#endif
 
 /* FR0 and FR1 are free between instructions. */
 #define HOST_FLOATS  SLJIT_NUMBER_OF_SCRATCH_FLOAT_REGISTERS
@@ -34,7 +42,7 @@
   0, SLJIT_ARGS2(W, W, W), SLJIT_NUMBER_OF_SCRATCH_REGISTERS | SLJIT_ENTER_FLOAT(HOST_FLOATS),               \
       SLJIT_NUMBER_OF_SAVED_REGISTERS, LOCAL_BYTES
 
-enum { CORE_REGS = 3 };
+enum { CORE_REGS = HOST_RISCV ? 10 : 3 };
 
 /* Addresses in the fixed part of the code cache; HOST state as machine code has
  * it. */
@@ -61,8 +69,9 @@ struct jit {
   struct jit_counters counters;
   bool host_flags;             /* the guest's fflags are kept in the host's */
   bool rewritten;              /* decoded code was dropped since machine code was entered */
+  bool same[INSN_COUNT];       /* the host has the instruction, too (jit/lower_same.c) */
   FILE *dump;                  /* NULL: off */
-  unsigned sites[2];           /* given out so far: for loads, for stores */
+  unsigned sites[2], bank;     /* given out so far: for loads, for stores (jit/site.c) */
   struct region *region;       /* scratch of the compiler */
   struct emitter *emitter;     /* the same */
   void *no_native[PAGE_SLOTS]; /* stubs.miss everywhere */
@@ -148,7 +157,8 @@ struct register_uses {
   uint32_t node_writes[REGION_MAX_NODES]; /* bits */
   uint16_t runs[REGION_MAX_NODES];        /* of the node so far, as the interpreter counted them */
   uint8_t ways_in[REGION_MAX_NODES];      /* edges to the node, at most 255 */
-  uint16_t loop_end[REGION_MAX_NODES];    /* of a header: last node with an edge to it */
+  uint16_t
+      loop_end[REGION_MAX_NODES]; /* index + 1 of the last node with an edge back here that is not rare */
 };
 
 /* A site that does not hold what its access wants: level 1 is asked, and the site filled. */
@@ -156,9 +166,9 @@ struct site_miss {
   struct sljit_jump *miss, *crosses; /* crosses: NULL or where the window does not lie in one page */
   struct sljit_label *hit;
   struct operand base;
-  int32_t first, span, mask;
+  int32_t first, span, grain;
   unsigned set, slow; /* slow: index in emitter.slow */
-  sljit_sw site;      /* offset in struct hart */
+  struct operand site;
 };
 
 /* What a node's fast code knows of the floating-point state; each level includes the ones before it. */
@@ -197,14 +207,15 @@ struct emitter {
   enum float_knowledge float_known, float_wanted;
   uint32_t boxed; /* f registers known to hold boxed singles here */
   struct op *sides;
-  unsigned side_count, cold_count, jump_count, call_count;
+  unsigned side_count, cold_count, jump_count, jumps_done, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
   /* A node is lowered up to twice: fast, with windows and without slow ways
    * back into it, and slow, behind the region, with a probe for each access. */
   bool fast;
   unsigned done; /* index of an instruction that was lowered with the one before it */
   int cached;    /* window whose host address is in R1, -1: none */
-  unsigned window_count, slow_count, site_count;
+  unsigned window_count, slow_count, site_count, bank;
+  bool uses_sites;
   struct window windows[WINDOWS_MAX];
   int8_t window_of[BLOCK_MAX_INSNS];
   /* From here on nothing is cleared for a region. */
@@ -249,7 +260,7 @@ bool edges_plain(const struct emitter *e, unsigned node); /* entered as between 
 void edges_finish(struct emitter *e);
 
 /* jit/stubs.c: the fixed part. false: no memory. */
-enum { STUBS_BYTES = 4096 };
+enum { STUBS_BYTES = 8192 };
 bool stubs_build(struct jit *jit);
 
 /* The lower_ files: one instruction each; false: not theirs, the op function is
@@ -268,6 +279,15 @@ static inline bool lower_sse(struct emitter *e, const struct region_insn *at) {
   return (void)e, (void)at, false;
 }
 #endif
+#if HOST_RISCV
+bool lower_same(struct emitter *e, const struct insn *insn); /* before all others */
+void same_find(struct jit *jit);
+#else
+static inline bool lower_same(struct emitter *e, const struct insn *insn) {
+  return (void)e, (void)insn, false;
+}
+static inline void same_find(struct jit *jit) { (void)jit; }
+#endif
 bool lower_jump(struct emitter *e, const struct region_insn *at);
 /* Of a branch taken when `type` holds. */
 bool lower_select(struct emitter *e, const struct region_insn *at, sljit_s32 type);
@@ -280,17 +300,34 @@ void resume_here(struct emitter *e);
 void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *also,
                  struct sljit_label *retry, sljit_sw access, const struct op *side);
 
-/* jit/probe.c: where the present load or store (rs1 + imm, `size` bytes) is in
- * host memory; uses R0 and R1. `also`: NULL or another reason to take the slow
- * way. */
+/* jit/probe.c: level 1. The entry for the address in R0, less its set, in R1; a jump taken unless (R0 & mask)
+ * is that entry's tag, R0 and R1 survive; an access by it, R0 becoming its host address. */
+unsigned probe_set(bool write);
+void probe_entry(struct emitter *e);
+struct sljit_jump *probe_compare(struct emitter *e, unsigned set, int32_t mask);
+struct operand probe_access(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
+                            struct sljit_jump *also);
+/* In fast code: where `jump` goes the node's slow code does the present instruction. The index in e->slow. */
+void slow_jump(struct emitter *e, struct sljit_jump *jump);
+unsigned slow_add(struct emitter *e, struct sljit_jump *jump);
+
+/* jit/site.c: where the present load or store (rs1 + imm, `size` bytes) is in host memory; uses R0, R1 and
+ * T2. `also`: NULL or another reason to take the slow way. */
 struct operand access_place(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
                             struct sljit_jump *also);
-/* In fast code: where `jump` goes the node's slow code does the present instruction. */
-void slow_jump(struct emitter *e, struct sljit_jump *jump);
-/* Behind all fast code. */
-void site_misses(struct emitter *e);
 /* At the end of an access. */
 void access_done(struct emitter *e);
+/* Behind all fast code. */
+void site_misses(struct emitter *e);
+#if HOST_RISCV
+void sites_begin(struct emitter *e);    /* before a region */
+void sites_base(struct emitter *e);     /* where it is entered */
+void windows_forget(struct emitter *e); /* what kept their addresses has changed */
+#else
+static inline void sites_begin(struct emitter *e) { (void)e; }
+static inline void sites_base(struct emitter *e) { (void)e; }
+static inline void windows_forget(struct emitter *e) { (void)e; }
+#endif
 
 /* jit/float_state.c.
  *
@@ -314,6 +351,8 @@ void float_begin_node(struct emitter *e);
 void windows_plan(struct emitter *e);
 
 /* jit/exits.c: leaving a node. */
+/* To the interpreter at `node` when the budget does not cover the way from there to the next check. */
+void check_budget(struct emitter *e, const struct region_node *node, enum cold_kind kind);
 void exit_to_offset(struct emitter *e, int64_t offset);
 void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
 void exit_to_address(struct emitter *e);
@@ -387,6 +426,15 @@ static inline void set_guest(struct emitter *e, unsigned rd, sljit_s32 move, str
   }
   op1(e, move, reg(SLJIT_R0), from);
   op1(e, SLJIT_MOV, guest(e, rd), reg(SLJIT_R0));
+}
+
+/* Where machine code begins or goes on after C code. */
+static inline void load_key(struct emitter *e) {
+#if HOST_RISCV
+  op1(e, SLJIT_MOV, reg(HOST_KEY), (struct operand){HART(site_key)});
+#else
+  (void)e;
+#endif
 }
 
 static inline struct sljit_jump *branch(struct emitter *e, sljit_s32 type, struct operand a,

@@ -5,6 +5,11 @@
 #include "jit/emit.h"
 #include "mmu/tlb.h"
 
+void check_budget(struct emitter *e, const struct region_node *node, enum cold_kind kind) {
+  struct sljit_jump *spent = sljit_emit_cmp(e->c, SLJIT_SIG_LESS, HOST_BUDGET, 0, SLJIT_IMM, node->path);
+  e->cold[e->cold_count++] = (struct cold){.kind = kind, .from = spent, .node = node, .state = e->now};
+}
+
 static void jump_fixed(struct emitter *e, sljit_uw address) {
   sljit_set_target(sljit_emit_jump(e->c, SLJIT_JUMP), address);
 }
@@ -31,6 +36,14 @@ static struct sljit_jump *compare_jump(struct emitter *e) {
   sljit_emit_op_custom(c, code + 8, 8);
   sljit_set_current_flags(c, SLJIT_SET_Z | SLJIT_CURRENT_FLAGS_SUB | SLJIT_CURRENT_FLAGS_COMPARE);
   return sljit_emit_jump(c, SLJIT_NOT_EQUAL);
+#elif HOST_RISCV
+  enum { ABOVE = 64 - 15 }; /* of the bits that choose the entry */
+  _Static_assert(TLB_JUMPS_SIZE == 1 << 14 && sizeof(struct tlb_jump) == 16, "the shifts");
+  sljit_emit_op2(c, SLJIT_SHL, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, ABOVE);
+  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, ABOVE - 3);
+  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_exec));
+  sljit_emit_op2(c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, JUMPS);
+  return sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_MEM1(SLJIT_R1), 0);
 #else
   sljit_emit_op2(c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, (TLB_JUMPS_SIZE - 1) << 1);
   sljit_emit_op2(c, SLJIT_SHL, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, 3);
@@ -47,6 +60,8 @@ static void follow_jump(struct emitter *e) {
   const int32_t displacement = NATIVE;
   memcpy(code + 3, &displacement, 4);
   sljit_emit_op_custom(e->c, code, sizeof code);
+#elif HOST_RISCV
+  sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_MEM1(SLJIT_R1), offsetof(struct tlb_jump, native));
 #else
   sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_MEM1(SLJIT_R1), NATIVE);
 #endif
@@ -57,7 +72,12 @@ void exit_to_address(struct emitter *e) {
   struct sljit_compiler *c = e->c;
   edges_leave(e);
   sljit_set_target(compare_jump(e), e->jit->stubs.find);
+#if HOST_RISCV
+  sljit_emit_op2(c, SLJIT_LSHR, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, PAGE_SHIFT);
+  sljit_emit_op2(c, SLJIT_SHL, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, PAGE_SHIFT);
+#else
   sljit_emit_op2(c, SLJIT_AND, SLJIT_R0, 0, SLJIT_R0, 0, SLJIT_IMM, -PAGE_SIZE);
+#endif
   sljit_emit_op1(c, SLJIT_MOV, HART(code_page), SLJIT_R0, 0);
   follow_jump(e);
 }
@@ -102,6 +122,7 @@ static void call_from(struct emitter *e, const struct register_state *state, con
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_IMM, (sljit_sw)side);
   e->calls[e->call_count++] = sljit_emit_jump(e->c, SLJIT_FAST_CALL);
   registers_load(e, state);
+  windows_forget(e);
 }
 
 void call_op(struct emitter *e, const struct op *side) { call_from(e, &e->now, side); }
@@ -125,6 +146,7 @@ static void call_stub(struct emitter *e) {
     sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_MEM1(SLJIT_R1), offsetof(struct op, fn));
   struct sljit_jump *left =
       sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_continue);
+  load_key(e);
   registers_load_f(e);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   sljit_set_label(left, sljit_emit_label(c));
@@ -148,6 +170,7 @@ void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *
 void resume_here(struct emitter *e) {
   e->cold[e->cold_count - 1].resume = sljit_emit_label(e->c);
   e->cached = -1;
+  windows_forget(e);
 }
 
 static void canonical_nan(struct emitter *e, const struct cold *cold) {

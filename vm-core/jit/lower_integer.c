@@ -123,6 +123,7 @@ static bool registers(struct emitter *e, const struct insn *insn) {
 
 bool lower_integer(struct emitter *e, const struct region_insn *at) {
   const struct insn *insn = &at->insn;
+  if (lower_same(e, insn)) return true;
   if (insn->id == INSN_fence || insn->id == INSN_fence_i) return true;
   if (insn->id != INSN_auipc && insn_table[insn->id].flags) return false;
   unsigned format = insn_table[insn->id].format;

@@ -143,10 +143,17 @@ unsigned region_successors(const struct region *region, const struct region_node
   return count;
 }
 
-/* Nodes are in order of offset: an edge to an earlier one, or itself, leads back. */
+static bool is_jump(const struct region *region, const struct region_node *node) {
+  return region->insns[node->insn[node->count - 1]].insn.id == INSN_jal;
+}
+
+/* Nodes are in order of offset: an edge to an earlier one, or itself, leads back. A jump looks at the budget
+ * before it does, so that code behind a loop's end that is rarely needed and jumps back into the middle of it
+ * costs nothing there. */
 static void find_paths(struct region *region) {
   int to[2];
   for (unsigned i = 0; i < region->node_count; i++) {
+    if (is_jump(region, &region->nodes[i])) continue;
     unsigned count = region_successors(region, &region->nodes[i], to);
     for (unsigned k = 0; k < count; k++)
       if (to[k] <= (int)i) region->nodes[to[k]].header = true;

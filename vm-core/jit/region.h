@@ -21,8 +21,8 @@ struct region_node {
   uint16_t offset;                /* of the first instruction */
   uint16_t count;                 /* instructions, 1..BLOCK_MAX_INSNS */
   uint16_t next;                  /* offset behind the last instruction */
-  bool header;                    /* an edge leads back to it */
-  uint16_t path;                  /* instructions of the longest way from here that passes no header again */
+  bool header;                    /* a branch leads back to it */
+  uint16_t path;                  /* instructions of the longest way from here to a header or back */
   bool ends;                      /* the last instruction jumps or must be executed by the dispatcher
                                    */
   uint16_t insn[BLOCK_MAX_INSNS]; /* indices into region.insns */

@@ -6,7 +6,12 @@
 
 /* Most used registers of compiled programs; the core is the first CORE_REGS of
  * both lists. */
+#if HOST_RISCV
+static const uint8_t core_guest[CORE_REGS] = {2, 10, 15, 14, 8,
+                                              1, 11, 13, 12, 9}; /* sp a0 a5 a4 s0 ra a1 a3 a2 s1 */
+#else
 static const uint8_t core_guest[CORE_REGS] = {2, 10, 15}; /* sp a0 a5 */
+#endif
 
 #if HOST_X86
 /* R3 is rcx, which variable shifts need: last. */

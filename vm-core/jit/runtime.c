@@ -135,6 +135,7 @@ struct jit *jit_create(struct block_store *store, const char **error) {
   jit->hart = store->hart;
   jit->store = store;
   jit->host_flags = float_host_flags() && !getenv("LINUXSQL_JIT_NO_HOST_FLAGS");
+  same_find(jit);
   jit->region = malloc(sizeof *jit->region);
   jit->emitter = malloc(sizeof *jit->emitter);
   size_t bytes = setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;

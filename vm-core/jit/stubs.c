@@ -6,6 +6,7 @@ static void emit_enter(struct emitter *e) {
   sljit_emit_enter(e->c, HOST_ENTER);
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_S1, 0);
   sljit_emit_op1(e->c, SLJIT_MOV, HOST_BUDGET, 0, HART(budget));
+  load_key(e);
   registers_load(e, &e->now);
   sljit_emit_ijump(e->c, SLJIT_JUMP, SLJIT_R0, 0);
 }
@@ -55,6 +56,7 @@ static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *side
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS2(W, W, W), SLJIT_IMM, SLJIT_FUNC_ADDR(jit_find));
+  load_key(e);
   registers_load(e, &e->now);
   struct sljit_jump *none = sljit_emit_cmp(c, SLJIT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, 0);
   sljit_emit_ijump(c, SLJIT_JUMP, SLJIT_R0, 0);
@@ -94,6 +96,7 @@ static struct sljit_label *emit_helper(struct emitter *e, sljit_uw helper, bool 
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS3(W, W, W, W), SLJIT_IMM, (sljit_sw)helper);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
+  load_key(e);
   scratch(e, true, floats);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   return label;

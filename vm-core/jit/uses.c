@@ -63,11 +63,11 @@ static unsigned ways(const struct region *region, const struct region_node *node
   return last->id == INSN_jal && !last->rd;
 }
 
-/* A loop is the nodes from a header to the last one with an edge to it. */
+/* A loop is the nodes from one with an edge back to it to the last one with such an edge. */
 static bool leaves_loop(const struct emitter *e, unsigned from, unsigned to) {
   const uint16_t *end = e->uses.loop_end;
   for (unsigned i = 0; i <= from; i++)
-    if (end[i] >= from && e->region->nodes[i].header && (to < i || to > end[i])) return true;
+    if (end[i] > from && (to < i || to >= end[i])) return true;
   return false;
 }
 
@@ -153,7 +153,8 @@ static void find_loops(struct emitter *e) {
     const struct region_node *node = &e->region->nodes[i];
     unsigned count = region_successors(e->region, node, to);
     for (unsigned k = 0; k < count; k++) {
-      if (to[k] <= (int)i) e->uses.loop_end[to[k]] = (uint16_t)i;
+      if (to[k] <= (int)i && !uses_unlikely(e, (unsigned)to[k], i))
+        e->uses.loop_end[to[k]] = (uint16_t)(i + 1);
       if (e->uses.ways_in[to[k]] < UINT8_MAX) e->uses.ways_in[to[k]]++;
     }
     e->uses.node_writes[i] = 0;

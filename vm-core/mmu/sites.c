@@ -3,15 +3,14 @@
 
 #include "mmu/tlb.h"
 
-/* Of the bits a masked address has zero, 6:3 are the set of loads and stores and 11:7 a generation; the last
- * one stays unused, so that a tag of all ones matches nothing. */
-enum { SET_SHIFT = 3, GENERATION_SHIFT = 7, GENERATIONS = 31 };
+/* Of the bits a masked address has zero, 6:3 are the set of loads and stores and those above a generation;
+ * the last one stays unused, so that a tag of all ones matches nothing. */
+enum { SET_SHIFT = 3, GENERATION_SHIFT = 7, GENERATIONS = (1 << (SITE_SHIFT - GENERATION_SHIFT)) - 1 };
 
 _Static_assert(TLB_SETS <= 16, "four bits of the key are the set");
 
 void sites_forget(struct hart *hart) {
-  memset(hart->load_site, 0xff, sizeof hart->load_site);
-  memset(hart->store_site, 0xff, sizeof hart->store_site);
+  memset(hart->sites, 0xff, sizeof hart->sites);
   hart->site_key &= (UINT64_C(1) << GENERATION_SHIFT) - 1;
 }
 

@@ -167,6 +167,14 @@ void tlb_drop_level1(struct hart *hart);
 /* Level 1 of a new, zeroed struct mmu. */
 void tlb_create_level1(struct hart *hart);
 
+/* How many bytes a site speaks of, as a power of two: a page, or as much as an immediate operand of the host
+ * can mask. */
+#ifdef __riscv
+enum { SITE_SHIFT = 11 };
+#else
+enum { SITE_SHIFT = PAGE_SHIFT };
+#endif
+
 /* Sites (mmu/sites.c) hold some of what level 1 held: no longer when entries of it are dropped, though longer
  * than those replaced by others. Drop all; another set is hart->tlb_data; a new hart. */
 void sites_drop(struct hart *hart);
