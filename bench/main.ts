@@ -6,6 +6,7 @@ import { bootBenchmark } from './boot.js';
 import { cpuBenchmark, systemBenchmark } from './compute.js';
 import { fdwBenchmark } from './fdw.js';
 import { mipsBenchmark } from './mips.js';
+import { nestedBenchmark } from './nested.js';
 import { pastBenchmark } from './past.js';
 import { postgresBenchmark } from './postgres.js';
 import { profileBenchmark } from './profile.js';
@@ -28,6 +29,7 @@ const benchmarks: Record<string, Benchmark> = {
   views: viewsBenchmark,
   fdw: fdwBenchmark,
   past: pastBenchmark,
+  nested: nestedBenchmark,
   [profileSection]: profileBenchmark,
 };
 

@@ -5,6 +5,7 @@ import { UserError } from '../cli/src/base/fail.js';
 import { checkout } from '../cli/src/base/paths.js';
 import { drawChart, type Group } from './chart.js';
 import { qemu } from './machines.js';
+import { nestedChart, nestedTable } from './nested-report.js';
 import {
   comparable,
   competitorsOf,
@@ -21,6 +22,7 @@ import { targets } from './targets.js';
 
 const page = join(checkout, 'docs/performance.md');
 const chart = join(checkout, 'docs/bench.svg');
+const nestedFile = join(checkout, 'docs/nested.svg');
 const begin = '<!-- figures: npm run bench -- publish -->';
 const end = '<!-- end of figures -->';
 
@@ -35,6 +37,7 @@ const titles: Record<string, string> = {
   views: 'Views of a guest at work',
   fdw: 'Foreign tables',
   past: 'Time travel',
+  nested: 'Machines in machines',
   [profileSection]: "Where the hart's thread spends its time",
 };
 
@@ -88,11 +91,16 @@ function profileTable(results: readonly Result[]): string[] {
   ];
 }
 
+function tablesOf(name: string, results: readonly Result[]): string[][] {
+  if (name === profileSection) return [profileTable(results)];
+  return name === 'nested' ? [nestedTable(results)] : comparable(results).map(resultTable);
+}
+
 function sectionTable(section: Section): string {
   const { name, results, time, rounds, host } = section;
   const measured =
     name === profileSection ? '`perf record` for two seconds a workload' : `Medians of ${rounds} alternating runs`;
-  const tables = name === profileSection ? [profileTable(results)] : comparable(results).map(resultTable);
+  const tables = tablesOf(name, results);
   const load = host.load.map((value) => value.toFixed(1)).join(' before and ');
   return [
     `### ${titles[name] ?? name}`,
@@ -121,6 +129,11 @@ export function publish(): void {
   const hosts = [...new Set(sections.map(({ host }) => `${host.processors} × ${host.processor}`))];
   const subtitle = `Times faster than ${qemu.name} 7.2 on the same host (${hosts.join('; ')}); logarithmic, right is better`;
   writeFileSync(chart, drawChart('linuxsql-vm against QEMU', subtitle, groups));
+  const nested = newest.get('nested');
+  if (nested !== undefined) {
+    const slower = 'Each level against the one around it; logarithmic, left is better';
+    writeFileSync(nestedFile, drawChart('linuxsql-vm in linuxsql-vm', slower, [nestedChart(nested.results)]));
+  }
   const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
   const [from, to] = [before.indexOf(begin), before.indexOf(end)];
   if (from < 0 || to < from) throw new UserError(`docs/performance.md has no lines "${begin}" and "${end}"`);

@@ -1,5 +1,6 @@
 /** What the project promises of its speed, each with what the newest results say. */
 import { qemu } from './machines.js';
+import { worstLoop } from './nested-report.js';
 import { figure, geometricMean, ratio, type Result, type Section } from './report.js';
 
 export interface Target {
@@ -64,6 +65,7 @@ export function targets(sections: Sections): Target[] {
   const slowest = least(cpu);
   const system = least(ratios(sections, 'system'));
   const storage = (name: string): number | undefined => firstMedian(sections, 'storage', name);
+  const nested = sections.get('nested')?.results ?? [];
   const boot = ratios(sections, 'boot', ['boot'])[0]?.value;
   return [
     ...atLeast('processor workloads against QEMU, geometric mean', 3, '×', mean),
@@ -87,6 +89,8 @@ export function targets(sections: Sections): Target[] {
     ...atLeast('scan of page_faults', 2, 'million rows/s', firstMedian(sections, 'fdw', 'scan')),
     ...atMost('one-row lookup', 150, 'µs', firstMedian(sections, 'fdw', 'lookup')),
     ...atMost('a look 2 billion instructions back', 5, 's', firstMedian(sections, 'past', 'past')),
+    ...atMost('integer loop at level 2, against level 1', 12, '×', worstLoop(nested, 2)),
+    ...atMost('integer loop at level 3, against level 2', 12, '×', worstLoop(nested, 3)),
     ...atMost('the same again', 50, 'ms', firstMedian(sections, 'past', 'past-again')),
   ];
 }

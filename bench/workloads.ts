@@ -13,6 +13,8 @@ export interface Workload {
 }
 
 export interface Workloads {
+  /** Where everything built lies. */
+  folder: string;
   list: Workload[];
   initrd: string;
   native: string;
@@ -36,7 +38,7 @@ async function buildNow(): Promise<Workloads> {
     kind,
     title,
   }));
-  return { list, initrd: join(folder, 'initramfs.cpio.gz'), native };
+  return { folder, list, initrd: join(folder, 'initramfs.cpio.gz'), native };
 }
 
 /** A guest that runs nothing but workloads, ready for the first one. */
