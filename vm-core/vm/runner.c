@@ -366,6 +366,7 @@ static void park(struct runner *runner) {
 
 void runner_loop(struct runner *runner) {
   pace_start(&runner->pace, hart_time_ns(&runner->machine->hart));
+  if (hart_instret(&runner->machine->hart)) input_hold(runner->input); /* it begins at a checkpoint */
   pthread_mutex_lock(&runner->lock);
   while (!runner->quit) {
     if (runner->reboot_wanted) {

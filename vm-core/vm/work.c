@@ -134,6 +134,7 @@ static void restore(struct runner *runner, struct work *work) {
   runner->past = past;
   runner->past_insns = insns - hart_instret(&runner->machine->hart);
   pace_start(&runner->pace, hart_time_ns(&runner->machine->hart));
+  if (work->good) input_hold(runner->input); /* as the original's was */
   pthread_mutex_lock(&runner->lock);
   if (work->good) runner->mode = MODE_PAUSED;
   pthread_mutex_unlock(&runner->lock);
