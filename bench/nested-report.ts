@@ -1,20 +1,14 @@
 /** What a level of nesting costs: each level against the one around it, as a table and as a chart. */
 import type { Group } from './chart.js';
-import { figure, geometricMean, type Result } from './report.js';
+import { cell, competitorsOf, figure, geometricMean, ratio, row, type Result } from './report.js';
 
 export const levelName = (level: number): string => `level ${level}`;
 
 const deeper = [2, 3] as const;
 
-function value(result: Result, name: string): number | undefined {
-  return result.measurements.find((measurement) => measurement.name === name)?.median;
-}
-
 /** How many times slower a level is than the one around it. */
 function slowDown(result: Result, level: number): number | undefined {
-  const [outer, inner] = [value(result, levelName(level - 1)), value(result, levelName(level))];
-  if (outer === undefined || inner === undefined) return undefined;
-  return result.larger ? outer / inner : inner / outer;
+  return ratio(result, levelName(level - 1), levelName(level));
 }
 
 /** Integer loops are measured as rates, boots as times and counts. */
@@ -32,30 +26,23 @@ export function nestedChart(results: readonly Result[]): Group {
     .map((result) => ({
       label: result.title,
       values: deeper.flatMap((level) => {
-        const ratio = slowDown(result, level);
-        return ratio === undefined ? [] : [{ name: `${levelName(level)} in ${levelName(level - 1)}`, ratio }];
+        const slower = slowDown(result, level);
+        return slower === undefined ? [] : [{ name: `${levelName(level)} in ${levelName(level - 1)}`, ratio: slower }];
       }),
     }));
   return { title: 'Times slower', bars };
 }
 
 export function nestedTable(results: readonly Result[]): string[] {
-  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const names = [...new Set(results.flatMap(({ measurements }) => measurements.map(({ name }) => name)))].sort();
+  const names = competitorsOf(results).sort();
   const ratios = (result: Result): (number | undefined)[] => deeper.map((level) => slowDown(result, level));
-  const shown = (found: number | undefined, sign = ''): string =>
-    found === undefined ? '' : `${figure(found)}${sign}`;
+  const shown = (found: number | undefined): string => (found === undefined ? '' : `${figure(found)} ×`);
   const head = ['', 'unit', ...names, ...deeper.map((level) => `${levelName(level)} slower than ${level - 1}`)];
   const loops = results.filter(isLoop);
   const means = deeper.map((level) => geometricMean(loops.flatMap((result) => slowDown(result, level) ?? [])));
   const mean = row(['geometric mean of the loops', '', ...names.map(() => ''), ...means.map((m) => `${figure(m)} ×`)]);
   const line = (result: Result): string =>
-    row([
-      result.title,
-      result.unit,
-      ...names.map((name) => shown(value(result, name))),
-      ...ratios(result).map((found) => shown(found, ' ×')),
-    ]);
+    row([result.title, result.unit, ...names.map((name) => cell(result, name)), ...ratios(result).map(shown)]);
   const rest = results.filter((result) => !isLoop(result)).map(line);
   const rule = row(head.map((_, index) => (index < 2 ? '---' : '---:')));
   return [row(head), rule, ...loops.map(line), mean, ...rest];

@@ -7,6 +7,7 @@ import { drawChart, type Group } from './chart.js';
 import { qemu } from './machines.js';
 import { nestedChart, nestedTable } from './nested-report.js';
 import {
+  cell,
   comparable,
   competitorsOf,
   figure,
@@ -15,6 +16,7 @@ import {
   profileSection,
   ratio,
   ratiosBetween,
+  row,
   type Result,
   type Section,
 } from './report.js';
@@ -56,15 +58,6 @@ function chartGroup(section: Section): Group | undefined {
     }),
   }));
   return { title: titles[section.name] ?? section.name, bars };
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
-}
-
-function cell(result: Result, name: string): string {
-  const median = result.measurements.find((measurement) => measurement.name === name)?.median;
-  return median === undefined ? '' : figure(median);
 }
 
 function resultTable(results: readonly Result[]): string[] {

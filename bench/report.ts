@@ -30,6 +30,17 @@ export function figure(value: number): string {
   return value.toPrecision(3);
 }
 
+/** A line of a table of the documents. */
+export function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** The figure of a competitor in it; empty where it was not measured. */
+export function cell(result: Result, name: string): string {
+  const median = result.measurements.find((measurement) => measurement.name === name)?.median;
+  return median === undefined ? '' : figure(median);
+}
+
 /** How many times better one competitor is than another; undefined where one of them was not measured. */
 export function ratio(result: Result, ours: string, theirs: string): number | undefined {
   const [a, b] = [ours, theirs].map((wanted) => result.measurements.find(({ name }) => name === wanted)?.median);
