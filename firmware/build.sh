@@ -16,6 +16,7 @@ umask 022
 
 . "$firmware_dir/lib/cache.sh"
 . "$firmware_dir/lib/private-apt.sh"
+. "$firmware_dir/lib/ext4.sh"
 for stage in kernel opensbi busybox agent mini debian; do
   . "$firmware_dir/stages/$stage.sh"
 done

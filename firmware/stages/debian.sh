@@ -34,7 +34,7 @@ debian_tree_build() {
   rm -rf "$work/root"/usr/share/{doc,man,locale,info,i18n,lintian,perl,bug} "$work/root"/usr/lib/riscv64-linux-gnu/perl \
     "$work/root"/{dev,boot,media,srv,opt} "$work/root"/var/{cache,lib/apt,lib/dpkg,log}
   find "$work/root" -name '*.a' -delete
-  tar -C "$work/root" --sort=name --mtime="@$mini_epoch" --owner=0 --group=0 --numeric-owner -cf "$out/tree.tar" .
+  tar -C "$work/root" --sort=name --mtime="@$ext4_epoch" --owner=0 --group=0 --numeric-owner -cf "$out/tree.tar" .
 }
 
 guest_inputs() {
@@ -94,20 +94,14 @@ debian_inputs() {
   cat "$firmware_dir/stages/debian.sh"
   (cd "$firmware_dir/debian" && sha256sum *)
   for product in debian_tree guest busybox kernel opensbi; do cat "$(cache_path "$product")/SHA256SUMS"; done
-  mke2fs -V 2>&1
+  ext4_inputs
 }
 
 debian_build() {
   local out=$1 work=$2 image=$2/debian.ext4
-  need_programs mke2fs debugfs
-  rm -rf "$work/root" "$image"
+  rm -rf "$work/root"
   debian_root "$work/root"
-  truncate -s "$debian_size" "$image"
-  mini_e2fs mke2fs -q -F -t ext4 -U "$debian_uuid" -L debian -m 1 \
-    -E "hash_seed=$debian_hash_seed,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard" \
-    -J size=32 -d "$work/root" "$image"
-  mini_inode_commands "$work/root" | mini_e2fs debugfs -w -f - "$image" >"$work/debugfs.log" 2>&1
-  ! grep -vE '^debugfs( |:)' "$work/debugfs.log" | grep . >&2 || fail "debugfs reported errors"
+  ext4_reproducible "$work/root" "$image" "$debian_size" debian "$debian_uuid" "$debian_hash_seed" "$work"
   debian_bake "$image" "$work/console"
   cp --sparse=always "$image" "$out/debian.ext4"
   rm "$image"
@@ -142,7 +136,7 @@ debian_root() {
     chmod 1777 "$root/tmp"
     chmod 700 "$root/root"
   )
-  find "$root" -exec touch -h -d "@$mini_epoch" {} +
+  find "$root" -exec touch -h -d "@$ext4_epoch" {} +
 }
 
 # The machine itself makes the cluster: its guest's time and randomness depend on the inputs alone.

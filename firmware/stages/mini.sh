@@ -7,7 +7,6 @@
 mini_size=8G
 mini_uuid=6c696e75-7873-716c-6d69-6e6900000001
 mini_hash_seed=6c696e75-7873-716c-6d69-6e6900000002
-mini_epoch=1767225600 # 2026-01-01 00:00:00 UTC, the time of every file
 
 mini_inputs() {
   cat "$firmware_dir/stages/mini.sh"
@@ -18,7 +17,7 @@ mini_inputs() {
 
 rootfs_inputs() {
   mini_inputs
-  mke2fs -V 2>&1
+  ext4_inputs
 }
 
 initramfs_inputs() { mini_inputs; }
@@ -47,43 +46,15 @@ mini_tree() {
     chmod 1777 "$root/tmp"
     chmod 700 "$root/root"
   )
-  find "$root" -exec touch -h -d "@$mini_epoch" {} +
+  find "$root" -exec touch -h -d "@$ext4_epoch" {} +
 }
 
-# mke2fs -d keeps the builder's owner and change times; the second pass sets both to fixed values.
 rootfs_build() {
-  local out=$1 work=$2 image=$2/mini.ext4
-  need_programs mke2fs debugfs
+  local out=$1 work=$2
   rm -rf "$work/root"
   mini_tree "$work/root"
-  rm -f "$image"
-  truncate -s "$mini_size" "$image"
-  mini_e2fs mke2fs -q -F -t ext4 -U "$mini_uuid" -L linuxsql -m 1 \
-    -E "hash_seed=$mini_hash_seed,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0,nodiscard" \
-    -J size=32 -d "$work/root" "$image"
-  mini_inode_commands "$work/root" | mini_e2fs debugfs -w -f - "$image" >"$work/debugfs.log" 2>&1
-  ! grep -vE '^debugfs( |:)' "$work/debugfs.log" | grep . >&2 || fail "debugfs reported errors"
-  cp --sparse=always "$image" "$out/mini.ext4"
-}
-
-mini_e2fs() {
-  MKE2FS_CONFIG=$firmware_dir/mini/mke2fs.conf E2FSPROGS_FAKE_TIME=$mini_epoch LC_ALL=C TZ=UTC \
-    PATH=$PATH:/usr/sbin:/sbin "$@"
-}
-
-mini_inode_commands() {
-  local root=$1 path field
-  (cd "$root" && find . -printf '/%P\n' | LC_ALL=C sort) | while read -r path; do
-    for field in uid gid; do
-      printf 'sif "%s" %s 0\n' "$path" "$field"
-    done
-    for field in atime mtime ctime crtime; do
-      printf 'sif "%s" %s @%s\n' "$path" "$field" "$mini_epoch"
-    done
-    for field in atime_extra mtime_extra ctime_extra crtime_extra; do
-      printf 'sif "%s" %s 0\n' "$path" "$field"
-    done
-  done
+  ext4_reproducible "$work/root" "$work/mini.ext4" "$mini_size" linuxsql "$mini_uuid" "$mini_hash_seed" "$work"
+  cp --sparse=always "$work/mini.ext4" "$out/mini.ext4"
 }
 
 initramfs_build() {

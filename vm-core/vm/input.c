@@ -229,6 +229,8 @@ bool input_ready(const struct input *input) {
   return input_waiting(input) && (input->replaying || !held(input));
 }
 
+bool input_held_back(const struct input *input) { return input_waiting(input) && !input_ready(input); }
+
 /* false: the log is full, the input must wait. */
 static bool logged(struct input *input, const char *kind, const void *payload, size_t size) {
   bool good = input_log(input, kind, payload, (uint32_t)size);

@@ -67,6 +67,8 @@ void input_release(struct input *input);
 bool input_ready(const struct input *input);
 /* True when it would, now or at the next instant. */
 bool input_waiting(const struct input *input);
+/* True when only this instant keeps it from the guest: the next one will do. */
+bool input_held_back(const struct input *input);
 /* Give the guest what it has room for. Hart thread, hart between two instructions. */
 void input_take(struct input *input);
 

@@ -110,7 +110,7 @@ static uint64_t on_idle(void *opaque, uint64_t ns) {
   struct runner *runner = opaque;
   idle_point(runner);
   if (input_ready(runner->input)) return 0;
-  if (input_waiting(runner->input) && ns > 1) ns = 1; /* the next instant will do */
+  if (input_held_back(runner->input) && ns > 1) ns = 1;
   ns = limit_to_instant(runner, input_limit_idle(runner->input, ns));
   if (!paced(runner) || input_waiting(runner->input)) return ns;
   uint64_t now = hart_time_ns(&runner->machine->hart);
@@ -327,7 +327,7 @@ static void run_slice(struct runner *runner) {
   limits.stop_at_instret = runner->config->stop_at < next_input ? runner->config->stop_at : next_input;
   uint64_t automatic = work_next_stop(runner);
   if (automatic < limits.stop_at_instret) limits.stop_at_instret = automatic;
-  if (input_waiting(runner->input) && !input_ready(runner->input)) limits.stop_at_instret = start + 1;
+  if (input_held_back(runner->input)) limits.stop_at_instret = start + 1;
   limits.stop_on_first_user = !runner->machine->user_seen;
   if (runner->step_open) {
     uint64_t left = runner->step_max - runner->step_executed;
