@@ -7,8 +7,8 @@ export default defineConfig({
     setupFiles: ['test/harness/setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
+    testTimeout: 180_000, // only what hangs: a busy disk makes an import slow
+    hookTimeout: 300_000,
     teardownTimeout: 60_000,
     passWithNoTests: false,
   },

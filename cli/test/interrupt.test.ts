@@ -13,12 +13,12 @@ const main = join(checkout, 'dist/cli/src/main.js');
 const interruptions = Number(process.env['LINUXSQL_KILL_ROUNDS'] ?? 4);
 const seed = Number(process.env['LINUXSQL_KILL_SEED'] ?? 1);
 
-test(`up is killed ${interruptions} times on its way`, { timeout: 120_000 + interruptions * 10_000 }, async () => {
+test(`up is killed ${interruptions} times on its way`, { timeout: 300_000 + interruptions * 10_000 }, async () => {
   const home = tempDir();
   chmodSync(home, 0o755);
   const env = { LINUXSQL_HOME: home, LINUXSQL_CACHE: cache };
   const linuxsql = (...args: string[]): ReturnType<typeof run> =>
-    run(process.execPath, [main, ...args], { env, timeoutMs: 100_000 });
+    run(process.execPath, [main, ...args], { env, timeoutMs: 180_000 });
   atEnd(() => linuxsql('down').then(() => undefined));
   const random = randomFrom(seed);
   for (let count = 0; count < interruptions; count++) {
