@@ -161,13 +161,13 @@ async function checkpointsAreWhole(): Promise<void> {
   const automatic = (): Promise<{ rows: { name: string }[] }> =>
     client.query<{ name: string }>('select name from vm_snapshots() where automatic');
   expect(await waitUntil(async () => (await automatic()).rows.length > 0, recoveryMs)).toBe(true);
-  await client.query("select vm_checkpoint_every(null, 3, 'vm1')");
+  await client.query("select vm_checkpoint_every(null, 1000, 'vm1')"); // one under way must not delete what is looked at
   for (const { name } of (await automatic()).rows) {
     await client.query("select vm_restore($1, 'vm1')", [name]);
     guest.forget();
     await client.query("select vm_resume('vm1')");
-    await guest.type('\x03\n');
-    await guest.expect(new RegExp(`${prompt}[^]*${prompt}`), recoveryMs);
+    await guest.type('\x03\n'); // ends the writer; a guest that was booting may lose it, and shows its first prompt
+    await guest.expect(new RegExp(prompt), recoveryMs);
     guest.forget();
     await guest.type(checkScript);
     const [, checked] = await guest.expect(/checked (\d+)/, 30_000);
