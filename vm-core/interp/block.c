@@ -60,6 +60,7 @@ bool block_store_init(struct block_store *store, struct hart *hart) {
       mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (store->arena == MAP_FAILED) store->arena = NULL;
   if (!store->pages || !store->live || !store->scratch || !store->arena) {
+  if (store->arena) madvise(store->arena, ARENA_SIZE, MADV_HUGEPAGE); /* where there are none, good */
     block_store_destroy(store);
     return false;
   }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 bool phys_init(struct phys *phys) {
   memset(phys, 0, sizeof *phys);
@@ -43,8 +44,19 @@ bool phys_add_mmio(struct phys *phys, uint64_t base, uint64_t size, const struct
   return true;
 }
 
+/* The host hands out memory page by page, each at the price of a fault, unless it is asked for more. */
+static void touch_around(const struct phys *phys, uint64_t page) {
+  enum { AROUND = 16 };
+  uint64_t first = page & ~(uint64_t)(AROUND - 1), all = phys->ram_size >> 12;
+  uint64_t end = first + AROUND < all ? first + AROUND : all;
+  for (uint64_t i = first; i < end; i++)
+    if (phys->page_state[i] & PHYS_PRESENT) return;
+  madvise(phys->ram + (first << 12), (end - first) << 12, MADV_POPULATE_WRITE);
+}
+
 static void make_present(struct phys *phys, uint64_t page) {
   if (phys->page_state[page] & PHYS_PRESENT) return;
+  touch_around(phys, page);
   if (phys->hooks.page_present) phys->hooks.page_present(phys->hooks.opaque, page);
   phys->page_state[page] |= PHYS_PRESENT;
 }
