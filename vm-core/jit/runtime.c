@@ -110,7 +110,7 @@ static void drop_page(void *opaque, struct code_page *page) {
   free(page->native);
   page->native = jit->no_native;
   jit->counters.drops++;
-  tlb_drop_jumps(jit->hart);
+  tlb_drop_jumps_to(jit->hart, page);
 }
 
 static void drop_all(void *opaque) {

@@ -223,13 +223,30 @@ void tlb_drop_code(struct hart *hart) {
 
 void tlb_drop_jumps(struct hart *hart) { empty_all(hart->mmu, TLB_JUMPS); }
 
+/* Entries of a part that may be there: indices in *list, or the first so many when it becomes NULL. */
+static unsigned filled_entries(const struct tlb_filled *filled, unsigned all, const uint16_t **list) {
+  bool known = filled->count <= TLB_FILLED_MAX;
+  *list = known ? filled->index : NULL;
+  return known ? filled->count : all;
+}
+
+void tlb_drop_jumps_to(struct hart *hart, const struct code_page *page) {
+  for (struct tlb_set *set = hart->mmu->sets; set < hart->mmu->sets + TLB_SETS; set++) {
+    const uint16_t *list;
+    unsigned count = filled_entries(&set->filled[TLB_CODE], TLB_CODE_SIZE, &list);
+    for (unsigned k = 0; k < count; k++) {
+      unsigned i = list ? list[k] : k;
+      if (set->code[i].page == page) drop_jumps_to(set, i);
+    }
+  }
+}
+
 /* Every entry that maps the page. */
 static void drop_writers(struct tlb_set *set, const uint8_t *host) {
-  const struct tlb_filled *filled = &set->filled[TLB_WRITE];
-  bool known = filled->count <= TLB_FILLED_MAX;
-  unsigned count = known ? filled->count : TLB_SIZE;
-  for (unsigned i = 0; i < count; i++) {
-    struct tlb_entry *entry = &set->write[known ? filled->index[i] : i];
+  const uint16_t *list;
+  unsigned count = filled_entries(&set->filled[TLB_WRITE], TLB_SIZE, &list);
+  for (unsigned k = 0; k < count; k++) {
+    struct tlb_entry *entry = &set->write[list ? list[k] : k];
     if (maps(entry, host)) entry->tag = TLB_NO_TAG;
   }
 }

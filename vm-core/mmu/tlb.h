@@ -156,11 +156,12 @@ void tlb_put(struct mmu *mmu, const struct l2_entry *entry, enum access access);
 /* sfence.vma and sinval.vma: by address (NULL: all) and ASID (NULL: all, with global pages). */
 void tlb_fence(struct hart *hart, const uint64_t *va, const uint64_t *asid);
 
-/* Drop level-1 entries: writable ones everywhere; code ones everywhere; jumps everywhere (machine code they
- * name is about to go); those of S and U modes; everything. */
+/* Drop level-1 entries: writable ones everywhere; code ones everywhere; jumps (machine code they name is
+ * about to go) everywhere, to one page; those of S and U modes; everything. */
 void tlb_drop_writable(struct hart *hart);
 void tlb_drop_code(struct hart *hart);
 void tlb_drop_jumps(struct hart *hart);
+void tlb_drop_jumps_to(struct hart *hart, const struct code_page *page);
 void tlb_drop_translated(struct hart *hart);
 void tlb_drop_level1(struct hart *hart);
 
