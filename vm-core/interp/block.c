@@ -20,6 +20,7 @@ static void unlink_blocks(struct block_store *store, struct code_page *page) {
     store->counters.dropped++;
   }
   page->blocks = NULL;
+  page->cross = NULL;
   page->lines = 0;
   if (store->translator.drop_page) store->translator.drop_page(store->translator.opaque, page);
 }
@@ -59,8 +60,8 @@ bool block_store_init(struct block_store *store, struct hart *hart) {
   store->arena =
       mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (store->arena == MAP_FAILED) store->arena = NULL;
-  if (!store->pages || !store->live || !store->scratch || !store->arena) {
   if (store->arena) madvise(store->arena, ARENA_SIZE, MADV_HUGEPAGE); /* where there are none, good */
+  if (!store->pages || !store->live || !store->scratch || !store->arena) {
     block_store_destroy(store);
     return false;
   }
@@ -153,11 +154,18 @@ static const struct block *find_across(struct block_store *store, struct code_pa
   uint64_t gpa;
   if (!mem_fetch_address(hart, hart->pc + 2, &gpa)) return NULL;
   uint32_t word = low | (uint32_t) * (const uint16_t *)phys_read_ptr(phys, gpa) << 16;
-  if (page->cross && page->cross_raw == word) return page->cross;
+  uint64_t number = phys_page(phys, gpa);
+  if (page->cross && page->cross_raw == word && page->cross_number == number) return page->cross;
+  protect(store, page);
   struct block *block = arena_take(store, block_size(BLOCK_SINGLE_OPS));
-  block_build_single(store, block, word, LAST_PARCEL);
+  block_build_single(store, block, word, LAST_PARCEL, true);
+  block->page = page;
+  block_cover(page, LAST_PARCEL, 2);
+  if (page->native != store->translator.no_native)
+    page->native[LAST_PARCEL / 2] = store->translator.no_native[LAST_PARCEL / 2]; /* it was of another one */
   page->cross = block;
   page->cross_raw = word;
+  page->cross_number = number;
   return block;
 }
 
@@ -170,7 +178,7 @@ static const struct block *find_checked(struct block_store *store, uint64_t gpa)
     if (!mem_fetch_address(hart, hart->pc + 2, &gpa)) return NULL;
     word |= (uint32_t) * (const uint16_t *)phys_read_ptr(phys, gpa) << 16;
   }
-  block_build_single(store, store->scratch, word, (unsigned)(hart->pc & 0xfff));
+  block_build_single(store, store->scratch, word, (unsigned)(hart->pc & 0xfff), false);
   return store->scratch;
 }
 
@@ -205,7 +213,7 @@ const struct block *block_find(struct block_store *store) {
 }
 
 const struct block *block_cut(struct block_store *store, const struct block *block, unsigned insns) {
-  if (!block->page) return block; /* single instructions cannot be cut */
+  if (!block->page || block->count == 1) return block; /* single instructions cannot be cut */
   block_build(store, store->scratch, block_page_bytes(store, block->page), block->offset, insns, false);
   return store->scratch;
 }

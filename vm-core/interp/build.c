@@ -72,15 +72,19 @@ static void start(struct block *block, unsigned offset) {
   block->offset = (uint16_t)offset;
 }
 
+static struct op *count_runs(const struct block_store *store, struct op *op, unsigned offset) {
+  const struct block_translator *translator = &store->translator;
+  if (!translator->hot) return op;
+  *op = (struct op){.fn = translator->hot, .imm = translator->hot_after, .offset = (uint16_t)offset};
+  return op + 1;
+}
+
 unsigned block_build(const struct block_store *store, struct block *block, const uint8_t *page,
                      unsigned offset, unsigned max_insns, bool counted) {
   struct insn insn = {.id = INSN_ILLEGAL};
   struct op *op = block->ops;
-  const struct block_translator *translator = &store->translator;
   start(block, offset);
-  if (counted && translator->hot) {
-    *op++ = (struct op){.fn = translator->hot, .imm = translator->hot_after, .offset = (uint16_t)offset};
-  }
+  if (counted) op = count_runs(store, op, offset);
   for (unsigned i = 0; i < max_insns && offset < PAGE_SIZE; i++) {
     uint32_t word = *(const uint16_t *)(page + offset);
     if ((word & 3) == 3) {
@@ -96,11 +100,12 @@ unsigned block_build(const struct block_store *store, struct block *block, const
   return offset;
 }
 
-void block_build_single(const struct block_store *store, struct block *block, uint32_t word,
-                        unsigned offset) {
+void block_build_single(const struct block_store *store, struct block *block, uint32_t word, unsigned offset,
+                        bool counted) {
   start(block, offset);
   struct insn insn = insn_decode(&store->index, word);
-  struct op *end = emit(store, block->ops, &insn, offset);
+  struct op *op = counted ? count_runs(store, block->ops, offset) : block->ops;
+  struct op *end = emit(store, op, &insn, offset);
   finish(block, end, &insn, offset + insn.length);
 }
 

@@ -6,7 +6,7 @@
 
 /* Every instruction may have a breakpoint op before it; one op ends the block, one may
  * count its executions. */
-enum { BLOCK_MAX_OPS = 2 * BLOCK_MAX_INSNS + 2, BLOCK_SINGLE_OPS = 3 };
+enum { BLOCK_MAX_OPS = 2 * BLOCK_MAX_INSNS + 2, BLOCK_SINGLE_OPS = 4 };
 
 static inline size_t block_size(unsigned ops) { return sizeof(struct block) + ops * sizeof(struct op); }
 
@@ -17,7 +17,8 @@ unsigned block_build(const struct block_store *store, struct block *block, const
                      unsigned offset, unsigned max_insns, bool counted);
 
 /* A block of the single instruction `word`, located at `offset`; not linked to any page. */
-void block_build_single(const struct block_store *store, struct block *block, uint32_t word, unsigned offset);
+void block_build_single(const struct block_store *store, struct block *block, uint32_t word, unsigned offset,
+                        bool counted);
 
 /* The op of one instruction at page offset `offset`; `left` is the caller's. */
 struct op block_make_op(const struct insn *insn, unsigned offset);

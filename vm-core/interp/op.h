@@ -47,10 +47,11 @@ struct code_page {
   uint64_t number; /* RAM page number */
   uint64_t lines;  /* bit n: bytes 64n..64n+63 were decoded */
   struct block *blocks;
-  const struct block *cross; /* the 4-byte instruction that starts in the last two bytes, valid while its bits
-                                are cross_raw */
+  struct block *cross; /* the 4-byte instruction that starts in the last two bytes, valid while its bits
+                          are cross_raw */
   uint32_t cross_raw;
-  void **native; /* machine code by offset / 2; set by the JIT, else block_store.no_native */
+  uint64_t cross_number; /* RAM page number of its second half */
+  void **native;         /* machine code by offset / 2; set by the JIT, else block_store.no_native */
   const struct block *slot[PAGE_SLOTS]; /* by offset / 2 */
 };
 

@@ -44,11 +44,18 @@ static bool forget_old_code(const struct code_cache *cache, const struct code_se
 #endif
 }
 
+void side_ops_free(struct side_ops *sides) {
+  for (struct side_ops *next; sides; sides = next) {
+    next = sides->next;
+    free(sides);
+  }
+}
+
 static void free_regions(const struct code_cache *cache, struct code_segment *segment) {
   if (!segment->used) return;
   for (struct code_region *region = segment->regions, *next; region; region = next) {
     next = region->next;
-    free(region->sides);
+    side_ops_free(region->sides);
     free(region);
   }
   segment->regions = NULL;
@@ -68,18 +75,31 @@ void code_cache_destroy(struct code_cache *cache) {
   memset(cache, 0, sizeof *cache);
 }
 
+/* The host hands out memory page by page, each at the price of a fault, unless it is asked for more. */
+static struct code_segment *touch_ahead(const struct code_cache *cache, struct code_segment *segment,
+                                        size_t bytes) {
+  enum { AHEAD = 64 << 10 };
+  size_t end = segment->used + bytes;
+  if (end <= segment->touched) return segment;
+  size_t until = (end + AHEAD - 1) & ~(size_t)(AHEAD - 1);
+  if (until > cache->segment_size) until = cache->segment_size;
+  madvise(segment->start + segment->touched, until - segment->touched, MADV_POPULATE_WRITE);
+  segment->touched = until;
+  return segment;
+}
+
 struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, code_evict *evict,
                                      void *opaque) {
   struct code_segment *segment = &cache->segments[cache->current];
   if (bytes > cache->segment_size) return NULL;
   bool full = cache->sparing ? segment->used > 0 : cache->segment_size - segment->used < bytes;
-  if (!full) return segment;
+  if (!full) return touch_ahead(cache, segment, bytes);
   cache->current = (cache->current + 1) % CODE_SEGMENTS;
   segment = &cache->segments[cache->current];
   for (struct code_region *region = segment->regions; region; region = region->next)
     evict(opaque, region, segment);
   free_regions(cache, segment);
-  return segment->used ? NULL : segment;
+  return segment->used ? NULL : touch_ahead(cache, segment, bytes);
 }
 
 bool code_in_segment(const struct code_cache *cache, const struct code_segment *segment, const void *native) {

@@ -8,19 +8,28 @@
 
 enum { CODE_SEGMENTS = 8 };
 
-/* A translated region: what must be undone when it goes, and the ops its
- * machine code names. */
+/* Ops that a region's machine code names. */
+enum { SIDE_OPS = 16 };
+struct side_ops {
+  struct side_ops *next;
+  unsigned used;
+  struct op ops[SIDE_OPS];
+};
+
+void side_ops_free(struct side_ops *sides);
+
+/* A translated region: what must be undone when it goes, and the ops. */
 struct code_region {
   struct code_region *next; /* of the segment */
   struct code_page *page;
-  struct op *sides;
+  struct side_ops *sides;
   unsigned entry_count;
   uint16_t entry[]; /* page offsets */
 };
 
 struct code_segment {
   uint8_t *start; /* writable address */
-  size_t used;
+  size_t used, touched;
   struct code_region *regions;
 };
 

@@ -73,6 +73,7 @@ static void lower_node(struct emitter *e, unsigned index) {
   if (!falls) enter_node(e, index); /* it needs no jump */
   e->label[index] = sljit_emit_label(e->c);
   if (node->header) check_budget(e, node, COLD_BUDGET);
+  if (node->crosses) check_across(e);
   sljit_emit_op2(e->c, SLJIT_SUB, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, node->count);
   lower_rest(e, 0, NULL, NULL);
 }
@@ -132,6 +133,11 @@ static void lower_region(struct emitter *e) {
   cold_code(e);
 }
 
+static struct block *block_of(const struct code_page *page, unsigned offset) {
+  const struct block *block = page->slot[offset >> 1];
+  return block || offset < LAST_PARCEL ? (struct block *)(uintptr_t)block : page->cross;
+}
+
 static void unlink_entry(void *opaque, const struct code_region *region, const struct code_segment *segment) {
   struct jit *jit = opaque;
   struct code_page *page = region->page;
@@ -142,7 +148,7 @@ static void unlink_entry(void *opaque, const struct code_region *region, const s
     if (page->native == jit->no_native || !code_in_segment(&jit->cache, segment, page->native[slot]))
       continue;
     page->native[slot] = (void *)jit->stubs.miss;
-    struct block *block = (struct block *)(uintptr_t)page->slot[slot];
+    struct block *block = block_of(page, region->entry[i]);
     if (!block || block->ops->fn != jit_op_native) continue;
     block->ops->fn = jit_op_hot;
     block->ops->imm = jit->store->translator.hot_after;
@@ -155,10 +161,11 @@ static void publish(struct emitter *e, struct code_region *made) {
   for (unsigned i = 0; i < e->region->node_count; i++) {
     const struct region_node *node = &e->region->nodes[i];
     unsigned slot = node->offset >> 1;
-    block_cover(page, node->offset, (unsigned)(node->next - node->offset));
+    unsigned end = node->crosses ? PAGE_SIZE : node->next;
+    block_cover(page, node->offset, end - node->offset);
     page->native[slot] = (void *)sljit_get_label_addr(e->entry[i]);
     made->entry[made->entry_count++] = node->offset;
-    struct block *block = (struct block *)(uintptr_t)page->slot[slot];
+    struct block *block = block_of(page, node->offset);
     if (!block || (block->ops->fn != jit_op_hot && block->ops->fn != jit_op_native)) continue;
     block->ops->fn = jit_op_native;
     block->ops->imm = node->path;
@@ -214,16 +221,16 @@ static bool page_table(struct jit *jit, struct code_page *page) {
 
 bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
   struct emitter *e = jit->emitter;
-  memset(e, 0, offsetof(struct emitter, cold));
+  memset(e, 0, offsetof(struct emitter, uses));
   const uint8_t *bytes = block_page_bytes(jit->store, page);
   bool ok = page_table(jit, page) && region_discover(jit->region, jit->store, page, bytes, offset);
   if (ok) {
     e->jit = jit;
     e->region = jit->region;
     e->page = page;
-    e->sides = calloc(4 * jit->region->insn_count, sizeof *e->sides);
-    e->c = sljit_create_compiler(NULL);
-    ok = e->c && e->sides;
+    jit->scratch.used = 0;
+    e->c = sljit_create_compiler(&jit->scratch);
+    ok = e->c != NULL;
   }
   if (ok) {
     registers_choose(e);
@@ -232,7 +239,6 @@ bool jit_compile(struct jit *jit, struct code_page *page, unsigned offset) {
     ok = !e->failed && generate(e);
   }
   if (!ok) jit->counters.failures++;
-  if (e->c) sljit_free_compiler(e->c);
-  if (!ok) free(e->sides);
+  if (!ok) side_ops_free(e->sides);
   return ok;
 }

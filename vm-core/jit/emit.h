@@ -17,6 +17,7 @@
 #include "jit/code_cache.h"
 #include "jit/jit.h"
 #include "jit/region.h"
+#include "jit/scratch.h"
 
 #if defined(SLJIT_CONFIG_X86_64) && SLJIT_CONFIG_X86_64
 #define HOST_X86 1
@@ -65,6 +66,7 @@ struct jit {
   struct hart *hart;
   struct block_store *store;
   struct code_cache cache;
+  struct scratch scratch; /* of sljit */
   struct jit_stubs stubs;
   struct jit_counters counters;
   bool host_flags;             /* the guest's fflags are kept in the host's */
@@ -91,6 +93,7 @@ struct register_state {
 enum cold_kind {
   COLD_ENTRY,  /* the same where the region is entered, with registers as between regions */
   COLD_BUDGET, /* the budget does not cover the way to the next check */
+  COLD_CROSS,  /* what is in the next page is not what was translated */
   COLD_ACCESS, /* level 1 has no entry: refill and `retry`, or else COLD_OP */
   COLD_OP,     /* the op function does what the inline code could not; then resume */
   COLD_NAN,    /* the NaN in freg becomes the canonical one */
@@ -114,7 +117,7 @@ struct node_jump {
   struct register_state state;
 };
 
-enum { COLD_MAX = 3 * REGION_MAX_INSNS + 2 * REGION_MAX_NODES };
+enum { COLD_MAX = 3 * (REGION_MAX_INSNS + 1) + 2 * REGION_MAX_NODES };
 
 /* Accesses of one node off one unchanged register. One probe proves that all of
  * them are aligned and lie in one page; after it they need none. */
@@ -196,18 +199,17 @@ struct emitter {
   bool late;                    /* that is now */
   bool falls;                   /* the node before goes on here */
   bool failed;
-  struct sljit_label *part[5]; /* behind the nodes, for the dump */
-  struct register_uses uses;
-  bool fixed[REGION_MAX_NODES];                  /* its state is chosen */
-  struct register_state state[REGION_MAX_NODES]; /* a node is entered with */
-  uint16_t coming[REGION_MAX_NODES];             /* index + 1 of a jump to the node */
-  sljit_s32 fhost[32];                           /* f register to host register, 0: in memory */
-  bool uses_f;                                   /* any f register is in a host register */
-  uint32_t fwritten;                             /* f registers it writes */
+  struct sljit_label *part[5];       /* behind the nodes, for the dump */
+  bool fixed[REGION_MAX_NODES];      /* its state is chosen */
+  uint16_t coming[REGION_MAX_NODES]; /* index + 1 of a jump to the node */
+  sljit_s32 fhost[32];               /* f register to host register, 0: in memory */
+  bool uses_f;                       /* any f register is in a host register */
+  uint32_t fwritten;                 /* f registers it writes */
   enum float_knowledge float_known, float_wanted;
   uint32_t boxed; /* f registers known to hold boxed singles here */
-  struct op *sides;
-  unsigned side_count, cold_count, jump_count, jumps_done, call_count;
+  struct side_ops *sides;
+  struct op nowhere[2]; /* when there is no memory for others */
+  unsigned cold_count, jump_count, jumps_done, call_count;
   struct sljit_label *label[REGION_MAX_NODES], *entry[REGION_MAX_NODES];
   /* A node is lowered up to twice: fast, with windows and without slow ways
    * back into it, and slow, behind the region, with a probe for each access. */
@@ -219,6 +221,8 @@ struct emitter {
   struct window windows[WINDOWS_MAX];
   int8_t window_of[BLOCK_MAX_INSNS];
   /* From here on nothing is cleared for a region. */
+  struct register_uses uses;
+  struct register_state state[REGION_MAX_NODES]; /* a node is entered with, once it is fixed */
   struct cold cold[COLD_MAX];
   struct node_jump jumps[4 * REGION_MAX_NODES];
   struct site_miss sites[REGION_MAX_INSNS];
@@ -262,6 +266,8 @@ void edges_finish(struct emitter *e);
 /* jit/stubs.c: the fixed part. false: no memory. */
 enum { STUBS_BYTES = 8192 };
 bool stubs_build(struct jit *jit);
+/* Around a call: put aside, or take back, what it may change of the host registers that guest ones are in. */
+void stubs_keep(struct emitter *e, bool load, bool floats);
 
 /* The lower_ files: one instruction each; false: not theirs, the op function is
  * called instead. */
@@ -353,6 +359,10 @@ void windows_plan(struct emitter *e);
 /* jit/exits.c: leaving a node. */
 /* To the interpreter at `node` when the budget does not cover the way from there to the next check. */
 void check_budget(struct emitter *e, const struct region_node *node, enum cold_kind kind);
+/* To the interpreter unless the page behind this one is the one that e->node's instruction went on in, as it
+ * was.
+ */
+void check_across(struct emitter *e);
 void exit_to_offset(struct emitter *e, int64_t offset);
 void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
 void exit_to_address(struct emitter *e);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "fp/softfloat.h"
@@ -10,14 +11,37 @@ void check_budget(struct emitter *e, const struct region_node *node, enum cold_k
   e->cold[e->cold_count++] = (struct cold){.kind = kind, .from = spent, .node = node, .state = e->now};
 }
 
+static void unless(struct emitter *e, struct operand a, struct operand b) {
+  struct sljit_jump *differs = branch(e, SLJIT_NOT_EQUAL, a, b);
+  e->cold[e->cold_count++] =
+      (struct cold){.kind = COLD_CROSS, .from = differs, .node = e->node, .state = e->now};
+}
+
+void check_across(struct emitter *e) {
+  enum { CODE = offsetof(struct tlb_set, code), PAGE = offsetof(struct tlb_code_entry, page) };
+  const struct phys *phys = e->jit->hart->mmu->phys;
+  uint64_t number = e->page->cross_number;
+  struct operand r0 = reg(SLJIT_R0), r1 = reg(SLJIT_R1), entry = {SLJIT_MEM1(SLJIT_R1), CODE};
+  add(e, r0, (struct operand){HART(code_page)}, PAGE_SIZE);
+  op2(e, SLJIT_LSHR, r1, r0, imm(PAGE_SHIFT - 4));
+  op2(e, SLJIT_AND, r1, r1, imm((TLB_CODE_SIZE - 1) << 4));
+  op2(e, SLJIT_ADD, r1, r1, (struct operand){HART(tlb_exec)});
+  unless(e, r0, entry);
+  entry.w += PAGE;
+  op1(e, SLJIT_MOV, r0, imm((sljit_sw)e->jit->store->pages[number]));
+  unless(e, r0, entry);
+  op1(e, SLJIT_MOV_U16, r0, (struct operand){SLJIT_MEM0(), (sljit_sw)(phys->ram + (number << PAGE_SHIFT))});
+  unless(e, r0, imm(e->page->cross_raw >> 16));
+}
+
 static void jump_fixed(struct emitter *e, sljit_uw address) {
   sljit_set_target(sljit_emit_jump(e->c, SLJIT_JUMP), address);
 }
 
 /* Nothing is to be stored any more. */
-static void exit_spent(struct emitter *e, unsigned offset) {
+static void exit_before(struct emitter *e, unsigned offset, sljit_uw stub) {
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)offset);
-  jump_fixed(e, e->jit->stubs.spent);
+  jump_fixed(e, stub);
 }
 
 /* R1 = the jump entry R0 would have, less tlb_set.jumps; a jump that is taken unless it is there. */
@@ -117,11 +141,14 @@ void exit_with_op(struct emitter *e, const struct op *side) {
   jump_fixed(e, e->jit->stubs.side);
 }
 
+/* Host registers survive; of guest registers the op changes its destination alone. */
 static void call_from(struct emitter *e, const struct register_state *state, const struct op *side) {
+  unsigned rd = side[1].rd;
   registers_store(e, state);
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_IMM, (sljit_sw)side);
   e->calls[e->call_count++] = sljit_emit_jump(e->c, SLJIT_FAST_CALL);
-  registers_load(e, state);
+  if (state->host[rd])
+    op1(e, SLJIT_MOV, reg(state->host[rd]), (struct operand){HART(x) + (sljit_sw)(8 * rd)});
   windows_forget(e);
 }
 
@@ -137,6 +164,7 @@ static void call_stub(struct emitter *e) {
   for (unsigned i = 0; i < e->call_count; i++) sljit_set_label(e->calls[i], label);
   sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
   registers_store_f(e);
+  stubs_keep(e, false, false);
   sljit_emit_op2(c, SLJIT_ADD, SLJIT_MEM0(), calls, SLJIT_MEM0(), calls, SLJIT_IMM, 1);
   sljit_emit_op1(c, SLJIT_MOV, HART(budget), HOST_BUDGET, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
@@ -147,6 +175,7 @@ static void call_stub(struct emitter *e) {
   struct sljit_jump *left =
       sljit_emit_cmp(c, SLJIT_NOT_EQUAL, SLJIT_R0, 0, SLJIT_IMM, (sljit_sw)&jit_continue);
   load_key(e);
+  stubs_keep(e, true, false);
   registers_load_f(e);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   sljit_set_label(left, sljit_emit_label(c));
@@ -189,9 +218,10 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
   }
   if (cold->also) here(e, cold->also);
   if (cold->third) here(e, cold->third);
-  if (cold->kind == COLD_BUDGET || cold->kind == COLD_ENTRY) {
-    if (cold->kind == COLD_BUDGET) edges_leave_from(e, cold->state);
-    exit_spent(e, cold->node->offset);
+  if (cold->kind <= COLD_CROSS) {
+    const struct jit_stubs *stubs = &e->jit->stubs;
+    if (cold->kind != COLD_ENTRY) edges_leave_from(e, cold->state);
+    exit_before(e, cold->node->offset, cold->kind == COLD_CROSS ? stubs->miss : stubs->spent);
     return;
   }
   if (cold->kind == COLD_NAN)
@@ -206,11 +236,27 @@ void cold_code(struct emitter *e) {
   call_stub(e);
 }
 
+/* Two ops that live as long as the region; without memory for them there will be no region. */
+static struct op *new_side(struct emitter *e) {
+  if (!e->sides || e->sides->used == SIDE_OPS) {
+    struct side_ops *more = malloc(sizeof *more);
+    if (!more) {
+      e->failed = true;
+      return e->nowhere;
+    }
+    more->next = e->sides;
+    more->used = 0;
+    e->sides = more;
+  }
+  e->sides->used += 2;
+  return &e->sides->ops[e->sides->used - 2];
+}
+
 const struct op *side_op(struct emitter *e, const struct region_insn *at) {
-  struct op *side = &e->sides[2 * e->side_count++];
+  struct op *side = new_side(e);
   side[0] = block_make_op(&at->insn, at->offset);
   side[0].left = (uint16_t)(e->node->count - e->index);
   bool is_float = at->insn.id != INSN_ILLEGAL && (insn_table[at->insn.id].flags & INSN_FP);
-  side[1] = (struct op){.fn = jit_op_return, .imm = is_float};
+  side[1] = (struct op){.fn = jit_op_return, .imm = is_float, .rd = e->uses.writes[at - e->region->insns]};
   return side;
 }

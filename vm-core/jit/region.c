@@ -5,7 +5,7 @@
 #include "interp/build.h"
 
 /* Code is known to have run once blocks run often before they are translated. */
-enum { WEIGHT_MAX = 512, LAST_PARCEL = PAGE_SIZE - 2, TELLING_COUNT = 32 };
+enum { WEIGHT_MAX = 512, TELLING_COUNT = 32, RARE = 16 };
 
 static bool is_leader(const struct region *region, unsigned offset) {
   return region->leader[offset >> 7] >> (offset >> 1 & 63) & 1;
@@ -19,9 +19,15 @@ static bool is_translated(const struct region *region, unsigned offset) {
   return region->page->native[offset >> 1] != region->store->translator.no_native[offset >> 1];
 }
 
+/* Often enough that translating it will pay. */
 static bool has_run(const struct region *region, unsigned offset) {
-  return region->store->translator.hot_after < TELLING_COUNT || region->page->slot[offset >> 1] ||
-         is_translated(region, offset);
+  const struct code_page *page = region->page;
+  const struct block_translator *translator = &region->store->translator;
+  if (translator->hot_after < TELLING_COUNT || is_translated(region, offset)) return true;
+  const struct block *block = page->slot[offset >> 1];
+  if (!block) return offset == LAST_PARCEL && page->cross;
+  if (block->ops->fn != translator->hot) return true;
+  return translator->hot_after - block->ops->imm >= translator->hot_after / RARE;
 }
 
 static void add_leader(struct region *region, int64_t offset) {
@@ -51,15 +57,25 @@ static void add_successors(struct region *region, const struct region_insn *at) 
   }
 }
 
+/* What the last two bytes begin, as the interpreter found it last: machine code makes sure that it still goes
+ * on so. It is a node of its own. false: it has not run, or nothing else on the page it goes on in. */
+static bool find_across(struct region *region, uint32_t *word) {
+  const struct code_page *page = region->page;
+  if (!page->cross || !region->store->pages[page->cross_number]) return false;
+  *word = page->cross_raw;
+  mark_leader(region, LAST_PARCEL);
+  return true;
+}
+
 /* Decodes one instruction; false: the region does not go on here. */
 static bool decode_at(struct region *region, const uint8_t *page, unsigned offset) {
   const struct block_store *store = region->store;
   if (region->insn_count == REGION_MAX_INSNS || block_breakpoint_at(store, offset)) return false;
   uint32_t word = *(const uint16_t *)(page + offset);
-  if ((word & 3) == 3) {
-    if (offset == LAST_PARCEL) return false;
+  if ((word & 3) == 3 && offset < LAST_PARCEL)
     word |= (uint32_t) * (const uint16_t *)(page + offset + 2) << 16;
-  }
+  else if ((word & 3) == 3 && !find_across(region, &word))
+    return false;
   struct region_insn *at = &region->insns[region->insn_count++];
   *at =
       (struct region_insn){.insn = insn_decode(&store->index, word), .offset = (uint16_t)offset, .weight = 1};
@@ -102,7 +118,9 @@ static void weigh(struct region *region) {
 /* Collects a node's instructions; returns where the next piece of a long run
  * begins, or -1. */
 static int fill_node(struct region *region, struct region_node *node, unsigned offset) {
-  *node = (struct region_node){.offset = (uint16_t)offset};
+  node->offset = (uint16_t)offset;
+  node->count = node->path = 0;
+  node->header = false;
   do {
     unsigned index = region->insn_at[offset >> 1] - 1u;
     const struct insn *insn = &region->insns[index].insn;
@@ -110,6 +128,7 @@ static int fill_node(struct region *region, struct region_node *node, unsigned o
     offset += insn->length;
     node->ends = ends_node(insn);
     node->next = (uint16_t)offset;
+    node->crosses = offset > PAGE_SIZE;
     if (node->ends || offset >= PAGE_SIZE || !region->insn_at[offset >> 1]) return -1;
     if (is_leader(region, offset)) return -1;
   } while (node->count < BLOCK_MAX_INSNS);
@@ -203,7 +222,7 @@ static void leave_out_translated(struct region *region) {
 
 bool region_discover(struct region *region, const struct block_store *store, const struct code_page *page,
                      const uint8_t *bytes, unsigned offset) {
-  memset(region, 0, sizeof *region);
+  memset(region, 0, offsetof(struct region, insns));
   region->page = page;
   region->store = store;
   mark_leader(region, offset);

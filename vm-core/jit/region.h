@@ -9,7 +9,7 @@
 
 #include "interp/block.h"
 
-enum { REGION_MAX_INSNS = 512, REGION_MAX_NODES = 192 };
+enum { REGION_MAX_INSNS = 512, REGION_MAX_NODES = 192, LAST_PARCEL = PAGE_SIZE - 2 };
 
 struct region_insn {
   struct insn insn;
@@ -22,6 +22,7 @@ struct region_node {
   uint16_t count;                 /* instructions, 1..BLOCK_MAX_INSNS */
   uint16_t next;                  /* offset behind the last instruction */
   bool header;                    /* a branch leads back to it */
+  bool crosses;                   /* its one instruction goes on in the next page */
   uint16_t path;                  /* instructions of the longest way from here to a header or back */
   bool ends;                      /* the last instruction jumps or must be executed by the dispatcher
                                    */
@@ -31,14 +32,13 @@ struct region_node {
 struct region {
   const struct code_page *page;
   const struct block_store *store;
-  unsigned insn_count, node_count;
+  unsigned insn_count, node_count, pending_count;
+  uint16_t insn_at[PAGE_SLOTS]; /* index + 1 by offset / 2, 0: none */
+  uint16_t node_at[PAGE_SLOTS]; /* index + 1 by offset / 2 of its first instruction, 0: none */
+  uint64_t leader[PAGE_SLOTS / 64];
+  /* From here on nothing is cleared for a region: most are small. */
   struct region_insn insns[REGION_MAX_INSNS];
   struct region_node nodes[REGION_MAX_NODES]; /* by offset */
-  uint16_t insn_at[PAGE_SLOTS];               /* index + 1 by offset / 2, 0: none */
-  uint16_t node_at[PAGE_SLOTS];               /* index + 1 by offset / 2 of its first
-                                                 instruction, 0: none */
-  uint64_t leader[PAGE_SLOTS / 64];
-  unsigned pending_count;
   uint16_t pending[REGION_MAX_NODES];
 };
 

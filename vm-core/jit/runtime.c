@@ -139,8 +139,8 @@ struct jit *jit_create(struct block_store *store, const char **error) {
   jit->region = malloc(sizeof *jit->region);
   jit->emitter = malloc(sizeof *jit->emitter);
   size_t bytes = setting("LINUXSQL_JIT_CACHE", CACHE_BYTES, CACHE_LEAST) & ~(size_t)0xfff;
-  if (!jit->region || !jit->emitter || !code_cache_init(&jit->cache, bytes, STUBS_BYTES) ||
-      !stubs_build(jit)) {
+  if (!jit->region || !jit->emitter || !scratch_init(&jit->scratch) ||
+      !code_cache_init(&jit->cache, bytes, STUBS_BYTES) || !stubs_build(jit)) {
     jit_destroy(jit);
     return NULL;
   }
@@ -167,6 +167,7 @@ void jit_destroy(struct jit *jit) {
     jit->hart->jit = NULL;
   }
   code_cache_destroy(&jit->cache);
+  scratch_destroy(&jit->scratch);
   if (jit->dump) fclose(jit->dump);
   free(jit->region);
   free(jit->emitter);

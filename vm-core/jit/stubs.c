@@ -67,7 +67,7 @@ static struct sljit_label *emit_find(struct emitter *e, struct sljit_label *side
 }
 
 /* Host registers a call may change and a region keeps guest registers in: all but R0 and R1, FR0 and FR1. */
-static void scratch(struct emitter *e, bool load, bool floats) {
+void stubs_keep(struct emitter *e, bool load, bool floats) {
   struct sljit_compiler *c = e->c;
   for (sljit_s32 i = 2; i < SLJIT_NUMBER_OF_SCRATCH_REGISTERS; i++) {
     sljit_sw at = (sljit_sw)(offsetof(struct hart, host_kept) + 8 * (size_t)i);
@@ -90,14 +90,14 @@ static struct sljit_label *emit_helper(struct emitter *e, sljit_uw helper, bool 
   struct sljit_compiler *c = e->c;
   struct sljit_label *label = sljit_emit_label(c);
   sljit_emit_op_dst(c, SLJIT_FAST_ENTER, SLJIT_MEM1(SLJIT_SP), 0);
-  scratch(e, false, floats);
+  stubs_keep(e, false, floats);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R2, 0, SLJIT_R1, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R0, 0, HOST_HART, 0);
   sljit_emit_icall(c, SLJIT_CALL, SLJIT_ARGS3(W, W, W, W), SLJIT_IMM, (sljit_sw)helper);
   sljit_emit_op1(c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_R0, 0);
   load_key(e);
-  scratch(e, true, floats);
+  stubs_keep(e, true, floats);
   sljit_emit_op_src(c, SLJIT_FAST_RETURN, SLJIT_MEM1(SLJIT_SP), 0);
   return label;
 }
@@ -123,7 +123,7 @@ bool stubs_build(struct jit *jit) {
   struct sljit_label *label[STUBS];
   struct emitter *e = calloc(1, sizeof *e);
   if (!e) return false;
-  *e = (struct emitter){.jit = jit, .c = sljit_create_compiler(NULL)};
+  *e = (struct emitter){.jit = jit, .c = sljit_create_compiler(&jit->scratch)};
   bool ok = e->c != NULL;
   if (ok) {
     e->now = registers_core();
@@ -135,7 +135,6 @@ bool stubs_build(struct jit *jit) {
       label[STUB_STATUS + floats] = emit_helper(e, SLJIT_FUNC_UADDR(jit_status), floats);
     }
     ok = generate(jit, e, label);
-    sljit_free_compiler(e->c);
   }
   free(e);
   return ok;

@@ -149,6 +149,8 @@ static bool find_before(struct emitter *e, unsigned index) {
 
 static void find_loops(struct emitter *e) {
   int to[2];
+  memset(e->uses.ways_in, 0, e->region->node_count * sizeof *e->uses.ways_in);
+  memset(e->uses.loop_end, 0, e->region->node_count * sizeof *e->uses.loop_end);
   for (unsigned i = 0; i < e->region->node_count; i++) {
     const struct region_node *node = &e->region->nodes[i];
     unsigned count = region_successors(e->region, node, to);
@@ -170,7 +172,7 @@ void uses_find(struct emitter *e) {
   find_runs(e);
   find_loops(e);
   find_edges(e);
-  memset(e->uses.distance, 0xff, sizeof e->uses.distance);
+  memset(e->uses.distance, 0xff, region->node_count * sizeof *e->uses.distance);
   bool changed = true;
   for (unsigned round = 0; changed && round < ROUNDS_MAX; round++) {
     changed = false;

@@ -30,7 +30,7 @@ test_main:
   .balign 4096
 loop:
 #if defined(ACT_UNTRANSLATED)
-  j at_border /* which goes on into an instruction in two pages */
+  j at_border /* which goes on into an instruction in two pages; nothing else runs on the second */
 #elif defined(ACT_LOOKUP)
   jr s2
 #elif defined(ACT_BUDGET)
@@ -98,8 +98,8 @@ at_border:
   c.nop
 border:
   .option norvc
-  addi s1, s1, 8
   j done
+  .half 0
 
   .balign 4096
 target:
