@@ -94,6 +94,8 @@ export interface Session extends Terminal {
   pid: number;
   /** Processor time that all threads of the program have used, in seconds. */
   used(): number;
+  /** Settles when the program has ended. */
+  gone: Promise<void>;
   end(): Promise<void>;
 }
 
@@ -106,10 +108,15 @@ function threadSeconds(pid: number): number {
   return times.reduce((sum, time) => sum + time, 0) / 1e9;
 }
 
-const lifetimeMs = 900_000;
+const usualLifetimeMs = 900_000;
 
 /** Starts a program whose console is its standard input and output. */
-export function startProgram(name: string, program: string, args: readonly string[]): Session {
+export function startProgram(
+  name: string,
+  program: string,
+  args: readonly string[],
+  lifetimeMs = usualLifetimeMs,
+): Session {
   const transcript = new Transcript(name);
   const started = process.hrtime.bigint();
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -132,6 +139,7 @@ export function startProgram(name: string, program: string, args: readonly strin
     started,
     pid: child.pid ?? -1,
     used: () => threadSeconds(child.pid ?? -1),
+    gone,
     type: (text) => void child.stdin.write(text),
     end: async () => {
       child.kill('SIGKILL');

@@ -1,4 +1,8 @@
-/** `npm run soak`: the kill test, many times over. Its last lines count the kills and the records that outlived them. */
+/**
+ * `npm run soak`: the kill test, many times over. Its last lines count the kills and the records that outlived them.
+ * `npm run soak -- installcheck`: PostgreSQL's own regression scripts in a guest.
+ */
+import { installcheck } from '../../../test/installcheck/run.js';
 import { UserError } from '../base/fail.js';
 import { checkout } from '../base/paths.js';
 import { attach } from '../base/run.js';
@@ -12,6 +16,10 @@ function wholeNumber(text: string, what: string): string {
 }
 
 export async function soak(args: readonly string[]): Promise<number> {
+  if (args[0] === 'installcheck' && args.length === 1) {
+    await ensureStages();
+    return installcheck();
+  }
   const [kills = usual, seed = String((Date.now() % 1_000_000) + 1), ...others] = args;
   if (others.length > 0) throw new UserError('soak takes a number of kills and a seed', { exitCode: 2 });
   const env = {
