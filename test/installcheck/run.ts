@@ -1,7 +1,6 @@
 /**
- * `npm run soak -- installcheck`: PostgreSQL's own regression scripts in a guest of linuxsql-vm and of qemu-system-riscv64,
- * side by side, from copies of one disk. What is expected of each script is what it printed on QEMU when the disk was built (build.sh),
- * so a script that fails on QEMU now is one that does not print the same twice.
+ * `npm run soak -- installcheck`: PostgreSQL's own regression suite in a guest of linuxsql-vm and of qemu-system-riscv64, side by
+ * side, from copies of one disk (build.sh). A script passes if it prints what PostgreSQL's source says it prints.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -139,9 +138,9 @@ export async function installcheck(): Promise<number> {
       `${ratio(other.processorSeconds, own.processorSeconds)} times the processor time`,
   );
   const both = failures(own).filter((script) => other.passed.get(script) === false);
-  if (both.length > 0) console.log(`otherwise than when the disk was built, on both machines: ${both.join(', ')}`);
+  if (both.length > 0) console.log(`not as expected on both machines: ${both.join(', ')}`);
   const differences = compare(own, other);
   for (const { script, what, diff } of differences) console.log(`\n${script} ${what}\n${diff.slice(0, 4000)}`);
   console.log(differences.length === 0 ? 'no difference' : `\n${differences.length} scripts differ`);
-  return differences.length === 0 && own.passed.size > 0 ? 0 : 1;
+  return differences.length === 0 && own.passed.size > 0 && failures(own).length === 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: the kill test, many times over. Its last lines count the kills and the records that outlived them.
- * `npm run soak -- installcheck`: PostgreSQL's own regression scripts in a guest.
+ * `npm run soak -- installcheck`: PostgreSQL's own regression suite in a guest.
  */
 import { installcheck } from '../../../test/installcheck/run.js';
 import { UserError } from '../base/fail.js';

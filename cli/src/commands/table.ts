@@ -120,7 +120,7 @@ export const commands: readonly Command[] = [
     name: 'soak',
     usage: '[KILLS [SEED]] | installcheck',
     summary: 'kill -9 of machine, introspect, server and backends at random, 100 times unless told otherwise',
-    details: "installcheck: PostgreSQL's own regression scripts in a guest, compared with those in one of QEMU.",
+    details: "installcheck: PostgreSQL's own regression suite in a guest, beside one of QEMU.",
     hidden: true,
     load: async () => (await import('./soak.js')).soak,
   },
