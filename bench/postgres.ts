@@ -2,8 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../cli/src/base/fail.js';
-import { build, cache, checkout, ensureFolder } from '../cli/src/base/paths.js';
-import { attach, mustRun } from '../cli/src/base/run.js';
+import { build, checkout, ensureFolder } from '../cli/src/base/paths.js';
+import { mustRun } from '../cli/src/base/run.js';
+import { builtImage } from '../cli/src/setup/built-image.js';
 import { sample, timeUnit } from './clock.js';
 import { allMachines, boot, type Machine } from './machines.js';
 import { median } from './measure.js';
@@ -14,15 +15,6 @@ const requests = [
   { name: 'start', title: 'start of PostgreSQL 17 to its first answer' },
   { name: 'rows', title: 'script over 300,000 rows' },
 ];
-
-async function diskImage(): Promise<string> {
-  const script = join(checkout, 'bench/postgres/build.sh');
-  const env = { LINUXSQL_CACHE: cache };
-  // Once with its progress on the terminal, once for the path alone.
-  if ((await attach('bash', ['-c', 'exec bash "$0" >/dev/null </dev/null', script], { env })) !== 0)
-    throw new UserError('the disk of the PostgreSQL guest could not be built; its messages stand above');
-  return (await mustRun('finding the disk', 'bash', [script], { env })).stdout.trim();
-}
 
 /** One machine boots from a fresh copy of the disk and answers both requests. */
 async function runMachine(machine: Machine, image: string): Promise<{ seconds: number; checksum: string }[]> {
@@ -53,7 +45,7 @@ export async function postgresBenchmark(
   rounds: number,
   onSample: (name: string, value: number) => void,
 ): Promise<Result[]> {
-  const image = await diskImage();
+  const image = await builtImage('the disk of the PostgreSQL guest', join(checkout, 'bench/postgres/build.sh'));
   const machines = await allMachines();
   const samples = requests.map(() => new Map<string, number[]>());
   const checksums = requests.map(() => new Set<string>());

@@ -35,15 +35,20 @@ export function row(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
+/** What was measured of a competitor, if it was. */
+export function medianOf(result: Result, name: string): number | undefined {
+  return result.measurements.find((measurement) => measurement.name === name)?.median;
+}
+
 /** The figure of a competitor in it; empty where it was not measured. */
 export function cell(result: Result, name: string): string {
-  const median = result.measurements.find((measurement) => measurement.name === name)?.median;
+  const median = medianOf(result, name);
   return median === undefined ? '' : figure(median);
 }
 
 /** How many times better one competitor is than another; undefined where one of them was not measured. */
 export function ratio(result: Result, ours: string, theirs: string): number | undefined {
-  const [a, b] = [ours, theirs].map((wanted) => result.measurements.find(({ name }) => name === wanted)?.median);
+  const [a, b] = [medianOf(result, ours), medianOf(result, theirs)];
   if (a === undefined || b === undefined) return undefined;
   return result.larger ? a / b : b / a;
 }

@@ -1,7 +1,7 @@
 /** What the project promises of its speed, each with what the newest results say. */
 import { qemu } from './machines.js';
 import { worstLoop } from './nested-report.js';
-import { figure, geometricMean, ratio, type Result, type Section } from './report.js';
+import { figure, geometricMean, medianOf, ratio, type Result, type Section } from './report.js';
 
 export interface Target {
   promise: string;
@@ -26,8 +26,7 @@ function ratios(sections: Sections, section: string, names?: readonly string[]):
 /** How much longer QEMU takes for all of a section, whose results are times. */
 function ratioOfSums(sections: Sections, section: string): number | undefined {
   const results = sections.get(section)?.results ?? [];
-  const sum = (name: string): number =>
-    results.reduce((total, result) => total + (result.measurements.find((one) => one.name === name)?.median ?? NaN), 0);
+  const sum = (name: string): number => results.reduce((total, result) => total + (medianOf(result, name) ?? NaN), 0);
   return results.length === 0 ? undefined : sum(qemu.name) / sum(results[0]?.measurements[0]?.name ?? '');
 }
 

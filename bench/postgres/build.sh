@@ -9,13 +9,7 @@
 set -euo pipefail
 postgres_dir=$(cd "$(dirname "$0")" && pwd)
 firmware_dir=$(cd "$postgres_dir/../../firmware" && pwd)
-export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
-umask 022
-
-. "$firmware_dir/lib/cache.sh"
-. "$firmware_dir/lib/private-apt.sh"
 . "$firmware_dir/lib/debian-tree.sh"
-for stage in kernel opensbi busybox; do . "$firmware_dir/stages/$stage.sh"; done
 
 postgres_guest_inputs() {
   (cd "$postgres_dir" && sha256sum build.sh init rows.sql)
@@ -25,24 +19,21 @@ postgres_guest_inputs() {
 
 postgres_guest_build() {
   local out=$1 work=$2
-  need_programs mke2fs qemu-system-riscv64
+  need_programs qemu-system-riscv64
   debian_tree "$work/root" "$work" postgresql-17
   postgres_guest_settle "$work/root"
   (cd "$work/debs" && ls ./*.deb) >"$out/packages.txt"
-  truncate -s 1G "$work/disk.ext4"
-  mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 -d "$work/root" "$work/disk.ext4"
+  guest_disk "$work/root" "$work/disk.ext4" 1G
   postgres_guest_first_boot "$work/disk.ext4" "$work/console"
   cp --sparse=always "$work/disk.ext4" "$out/disk.ext4"
 }
 
 postgres_guest_settle() {
   local root=$1
-  ln -sf /bench/busybox "$root/usr/bin/su" # Debian's asks PAM
+  postgres_accounts "$root"
   ln -sf /usr/lib/postgresql/17/bin/psql "$root/usr/bin/psql" # Debian's is a script
   install -m 755 "$postgres_dir/init" "$root/bench/init"
   install -m 644 "$postgres_dir/rows.sql" "$root/bench/rows.sql"
-  printf 'root:x:0:0:root:/root:/bin/sh\npostgres:x:100:100:postgres:/tmp:/bin/sh\n' >"$root/etc/passwd"
-  printf 'root:x:0:\npostgres:x:100:\n' >"$root/etc/group"
 }
 
 # Lets the guest make its cluster, and end in order.

@@ -1,7 +1,16 @@
-# A guest's root file system of Debian's riscv64 packages, with busybox for all they lack. Packages are unpacked, their scripts
-# do not run. Sourced after lib/cache.sh, lib/private-apt.sh and the stage busybox.
+# Disks of guests that run Debian's riscv64 packages, with busybox for all they lack. Packages are unpacked, their scripts do
+# not run. Sourced by bash scripts that set -euo pipefail and know firmware_dir; brings what they need of lib/ and stages/.
 #
 #   debian_tree ROOT WORK PACKAGE...   fills the new folder ROOT; the packages and what they depend on stay in WORK/debs
+#   postgres_accounts ROOT             users root and postgres, and a su that asks nobody
+#   guest_disk ROOT DISK SIZE          an ext4 image of ROOT; SIZE as for truncate
+
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+umask 022
+
+. "$firmware_dir/lib/cache.sh"
+. "$firmware_dir/lib/private-apt.sh"
+for stage in kernel opensbi busybox; do . "$firmware_dir/stages/$stage.sh"; done
 
 debian_tree() {
   local root=$1 work=$2 suite apt name deb
@@ -21,4 +30,19 @@ debian_tree() {
   while read -r name; do
     [ -e "$root/usr/bin/$name" ] || [ -e "$root/usr/sbin/$name" ] || ln -s /bench/busybox "$root/usr/bin/$name"
   done <"$(cache_path busybox)/applets.txt"
+}
+
+postgres_accounts() {
+  local root=$1
+  ln -sf /bench/busybox "$root/usr/bin/su" # Debian's asks PAM
+  printf 'root:x:0:0:root:/root:/bin/sh\npostgres:x:100:100:postgres:/tmp:/bin/sh\n' >"$root/etc/passwd"
+  printf 'root:x:0:\npostgres:x:100:\n' >"$root/etc/group"
+}
+
+guest_disk() {
+  local root=$1 disk=$2 size=$3
+  need_programs mke2fs
+  rm -f "$disk"
+  truncate -s "$size" "$disk"
+  mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 -d "$root" "$disk"
 }

@@ -10,13 +10,7 @@
 set -euo pipefail
 installcheck_dir=$(cd "$(dirname "$0")" && pwd)
 firmware_dir=$(cd "$installcheck_dir/../../firmware" && pwd)
-export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
-umask 022
-
-. "$firmware_dir/lib/cache.sh"
-. "$firmware_dir/lib/private-apt.sh"
 . "$firmware_dir/lib/debian-tree.sh"
-for stage in kernel opensbi busybox; do . "$firmware_dir/stages/$stage.sh"; done
 suite=src/test/regress # in the source
 modules=usr/lib/postgresql/17/lib # in the guest
 
@@ -28,16 +22,14 @@ installcheck_inputs() {
 
 installcheck_build() {
   local out=$1 work=$2 root=$2/root
-  need_programs mke2fs qemu-system-riscv64 riscv64-linux-gnu-gcc bzip2
+  need_programs qemu-system-riscv64 riscv64-linux-gnu-gcc bzip2
   # The time zones of scripts are those of tzdata-legacy; their differences are told by diff itself.
   debian_tree "$root" "$work" postgresql-17 postgresql-server-dev-17 tzdata-legacy diffutils
   installcheck_postgresql "$root" "$work"
   (cd "$work" && ls {debs,pinned}/*.deb) >"$out/packages.txt"
-  ln -sf /bench/busybox "$root/usr/bin/su" # Debian's asks PAM
+  postgres_accounts "$root"
   ln -sf /usr/share/zoneinfo/Etc/UTC "$root/etc/localtime" # Debian's list of time zones points there
   install -m 755 "$installcheck_dir/init" "$root/bench/init"
-  printf 'root:x:0:0:root:/root:/bin/sh\npostgres:x:100:100:postgres:/tmp:/bin/sh\n' >"$root/etc/passwd"
-  printf 'root:x:0:\npostgres:x:100:\n' >"$root/etc/group"
   mkdir -p "$root/bench/regress/out"
   cp -R "$work/source/$suite"/{sql,expected,data,parallel_schedule,resultmap} "$root/bench/regress"
   riscv64-linux-gnu-gcc -O2 -fPIC -shared -I"$root/usr/include/postgresql/17/server" -I"$root/usr/include/postgresql" \
@@ -77,9 +69,7 @@ installcheck_postgresql() {
 # Lets the guest make its cluster on qemu-system-riscv64, and end in order.
 installcheck_cluster() {
   local root=$1 disk=$2 console=$3
-  rm -f "$disk"
-  truncate -s 2G "$disk"
-  mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 -d "$root" "$disk"
+  guest_disk "$root" "$disk" 2G
   timeout 1800 qemu-system-riscv64 -machine virt -cpu rv64,zba=true,zbb=true,zbc=true,zbs=true -smp 1 -m 1G \
     -nographic -nodefaults -no-reboot -serial stdio \
     -bios "$(cache_path opensbi)/fw_dynamic.bin" -kernel "$(cache_path kernel)/Image" \

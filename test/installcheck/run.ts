@@ -8,8 +8,9 @@ import { engines, ours, qemu, startProgram, type Machine, type Session } from '.
 import { secondsBetween } from '../../bench/transcript.js';
 import { UserError } from '../../cli/src/base/fail.js';
 import { step } from '../../cli/src/base/log.js';
-import { build, cache, checkout, ensureFolder } from '../../cli/src/base/paths.js';
-import { attach, capture, mustRun } from '../../cli/src/base/run.js';
+import { build, checkout, ensureFolder } from '../../cli/src/base/paths.js';
+import { capture, mustRun } from '../../cli/src/base/run.js';
+import { builtImage } from '../../cli/src/setup/built-image.js';
 import { compare, failures, scriptOf, type Outcome } from './outcome.js';
 
 const memory = '1G';
@@ -25,15 +26,6 @@ interface Run extends Outcome {
   processorSeconds: number;
   /** Of ours: instructions the guest has retired. */
   instret?: number;
-}
-
-async function diskImage(): Promise<string> {
-  const script = join(checkout, 'test/installcheck/build.sh');
-  const env = { LINUXSQL_CACHE: cache };
-  // Once with its progress on the terminal, once for the path alone.
-  if ((await attach('bash', ['-c', 'exec bash "$0" >/dev/null </dev/null', script], { env })) !== 0)
-    throw new UserError('the disk of the PostgreSQL guest could not be built; its messages stand above');
-  return (await mustRun('finding the disk', 'bash', [script], { env })).stdout.trim();
 }
 
 /** Reads a file of an ext4 image; one that is not there is empty. */
@@ -126,7 +118,7 @@ function printRun(run: Run): void {
 }
 
 export async function installcheck(): Promise<number> {
-  const image = await diskImage();
+  const image = await builtImage('the disk of the PostgreSQL guest', join(checkout, 'test/installcheck/build.sh'));
   const [engine = 'interp'] = await engines();
   // Both at once, so that whatever else the host does is the same for both.
   const [own, other] = await Promise.all([runMachine(ours(engine), image), runMachine(qemu, image)]);

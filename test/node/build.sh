@@ -8,13 +8,7 @@
 set -euo pipefail
 node_dir=$(cd "$(dirname "$0")" && pwd)
 firmware_dir=$(cd "$node_dir/../../firmware" && pwd)
-export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
-umask 022
-
-. "$firmware_dir/lib/cache.sh"
-. "$firmware_dir/lib/private-apt.sh"
 . "$firmware_dir/lib/debian-tree.sh"
-. "$firmware_dir/stages/busybox.sh"
 
 node_guest_inputs() {
   (cd "$node_dir" && sha256sum build.sh init script.mjs)
@@ -23,16 +17,12 @@ node_guest_inputs() {
 
 node_guest_build() {
   local out=$1 work=$2 kilobytes
-  need_programs mke2fs
   debian_tree "$work/root" "$work" nodejs
   install -m 755 "$node_dir/init" "$work/root/bench/init"
   install -m 644 "$node_dir/script.mjs" "$work/root/bench/script.mjs"
   (cd "$work/debs" && ls ./*.deb) >"$out/packages.txt"
   kilobytes=$(du -sk "$work/root" | cut -f1)
-  rm -f "$work/disk.ext4"
-  : >"$work/disk.ext4"
-  mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 -d "$work/root" \
-    "$work/disk.ext4" "$((kilobytes + kilobytes / 8 + 32768))k"
+  guest_disk "$work/root" "$work/disk.ext4" "$((kilobytes + kilobytes / 8 + 32768))K"
   cp --sparse=always "$work/disk.ext4" "$out/disk.ext4"
 }
 
