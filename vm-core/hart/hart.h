@@ -90,22 +90,23 @@ enum { SITES = 1024 };
 struct hart {
   /* Hot: touched by nearly every instruction. x[0] stays 0; decoded writes to x0 go to x[32]. */
   uint64_t x[33];
-  int64_t budget;            /* instructions until the run loop must look around */
-  uint64_t code_page;        /* virtual address of the page the running block lies in */
-  const struct block *block; /* the running block */
-  struct tlb_set *tlb_data;  /* entries for loads and stores in the present mode (MPRV included) */
-  struct tlb_set *tlb_exec;  /* entries for fetches in the present mode */
-  uint64_t load_value;       /* result of a slow-path load */
-  bool leave;                /* leave the block after this instruction: interrupt, stop or time changed */
-  uint8_t priv;              /* enum priv */
-  uint8_t frm;               /* fcsr.frm */
-  uint32_t fflags;           /* fcsr.fflags, low 5 bits */
-  bool fp_dirty, fp_fast;    /* of the JIT, derived: FS is Dirty; and frm is RNE, and NX is set */
-  uint8_t fp_armed;          /* of the JIT: enum float_armed; zero outside machine code */
-  uint32_t pending;          /* see above */
-  uint64_t f[32];            /* singles are NaN-boxed */
-  uint64_t pc;               /* valid between blocks */
-  uint64_t host_kept[32];    /* of the JIT: host registers while it calls a helper */
+  int64_t budget;              /* instructions until the run loop must look around */
+  uint64_t code_page;          /* virtual address of the page the running block lies in */
+  const struct block *block;   /* the running block */
+  struct tlb_set *tlb_data;    /* entries for loads and stores in the present mode (MPRV included) */
+  struct tlb_set *tlb_exec;    /* entries for fetches in the present mode */
+  struct tlb_entry *tlb_write; /* those of tlb_data for stores */
+  uint64_t load_value;         /* result of a slow-path load */
+  bool leave;                  /* leave the block after this instruction: interrupt, stop or time changed */
+  uint8_t priv;                /* enum priv */
+  uint8_t frm;                 /* fcsr.frm */
+  uint32_t fflags;             /* fcsr.fflags, low 5 bits */
+  bool fp_dirty, fp_fast;      /* of the JIT, derived: FS is Dirty; and frm is RNE, and NX is set */
+  uint8_t fp_armed;            /* of the JIT: enum float_armed; zero outside machine code */
+  uint32_t pending;            /* see above */
+  uint64_t f[32];              /* singles are NaN-boxed */
+  uint64_t pc;                 /* valid between blocks */
+  uint64_t host_kept[32];      /* of the JIT: host registers while it calls a helper */
   uint64_t host_kept_f[32];
 
   uint64_t budget_end; /* instret when budget and pending are zero */

@@ -75,17 +75,15 @@ void code_cache_destroy(struct code_cache *cache) {
   memset(cache, 0, sizeof *cache);
 }
 
-/* The host hands out memory page by page, each at the price of a fault, unless it is asked for more. */
-static struct code_segment *touch_ahead(const struct code_cache *cache, struct code_segment *segment,
-                                        size_t bytes) {
+/* Asks the host for what the next `bytes` of code need, and more: the first write to a page costs a fault. */
+static void touch_ahead(const struct code_cache *cache, struct code_segment *segment, size_t bytes) {
   enum { AHEAD = 64 << 10 };
   size_t end = segment->used + bytes;
-  if (end <= segment->touched) return segment;
+  if (end <= segment->touched) return;
   size_t until = (end + AHEAD - 1) & ~(size_t)(AHEAD - 1);
   if (until > cache->segment_size) until = cache->segment_size;
   madvise(segment->start + segment->touched, until - segment->touched, MADV_POPULATE_WRITE);
   segment->touched = until;
-  return segment;
 }
 
 struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, code_evict *evict,
@@ -93,13 +91,16 @@ struct code_segment *code_cache_room(struct code_cache *cache, size_t bytes, cod
   struct code_segment *segment = &cache->segments[cache->current];
   if (bytes > cache->segment_size) return NULL;
   bool full = cache->sparing ? segment->used > 0 : cache->segment_size - segment->used < bytes;
-  if (!full) return touch_ahead(cache, segment, bytes);
-  cache->current = (cache->current + 1) % CODE_SEGMENTS;
-  segment = &cache->segments[cache->current];
-  for (struct code_region *region = segment->regions; region; region = region->next)
-    evict(opaque, region, segment);
-  free_regions(cache, segment);
-  return segment->used ? NULL : touch_ahead(cache, segment, bytes);
+  if (full) {
+    cache->current = (cache->current + 1) % CODE_SEGMENTS;
+    segment = &cache->segments[cache->current];
+    for (struct code_region *region = segment->regions; region; region = region->next)
+      evict(opaque, region, segment);
+    free_regions(cache, segment);
+    if (segment->used) return NULL;
+  }
+  touch_ahead(cache, segment, bytes);
+  return segment;
 }
 
 bool code_in_segment(const struct code_cache *cache, const struct code_segment *segment, const void *native) {

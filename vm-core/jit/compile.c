@@ -72,9 +72,7 @@ static void lower_node(struct emitter *e, unsigned index) {
   edges_enter(e, index);
   if (!falls) enter_node(e, index); /* it needs no jump */
   e->label[index] = sljit_emit_label(e->c);
-  if (node->header) check_budget(e, node, COLD_BUDGET);
-  if (node->crosses) check_across(e);
-  sljit_emit_op2(e->c, SLJIT_SUB, HOST_BUDGET, 0, HOST_BUDGET, 0, SLJIT_IMM, node->count);
+  charge_node(e);
   lower_rest(e, 0, NULL, NULL);
 }
 
@@ -123,9 +121,9 @@ static void lower_region(struct emitter *e) {
   e->part[0] = sljit_emit_label(e->c);
   edges_finish(e);
   e->part[1] = sljit_emit_label(e->c);
-  entries(e);
-  e->part[2] = sljit_emit_label(e->c);
   site_misses(e);
+  e->part[2] = sljit_emit_label(e->c);
+  entries(e);
   e->part[3] = sljit_emit_label(e->c);
   lower_slow(e);
   edges_finish(e);

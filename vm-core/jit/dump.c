@@ -61,7 +61,7 @@ void jit_dump(FILE *out, struct emitter *e, const uint8_t *code, size_t size) {
     dump_windows(out, e);
     dump_guest(out, e, node, page);
   }
-  static const char *const parts[] = {"edges", "entries", "site misses", "slow code", "cold code"};
+  static const char *const parts[] = {"edges", "site misses", "entries", "slow code", "cold code"};
   for (unsigned i = 0; i < 5; i++)
     fprintf(out, "  %s at %p\n", parts[i], (void *)sljit_get_label_addr(e->part[i]));
   dump_machine(out, e, code, size);

@@ -91,12 +91,13 @@ struct register_state {
 };
 
 enum cold_kind {
-  COLD_ENTRY,  /* the same where the region is entered, with registers as between regions */
-  COLD_BUDGET, /* the budget does not cover the way to the next check */
-  COLD_CROSS,  /* what is in the next page is not what was translated */
-  COLD_ACCESS, /* level 1 has no entry: refill and `retry`, or else COLD_OP */
-  COLD_OP,     /* the op function does what the inline code could not; then resume */
-  COLD_NAN,    /* the NaN in freg becomes the canonical one */
+  COLD_ENTRY,   /* the same where the region is entered, with registers as between regions */
+  COLD_BUDGET,  /* the budget does not cover the way to the next check */
+  COLD_CHARGED, /* the same after the node was charged to it */
+  COLD_CROSS,   /* what is in the next page is not what was translated */
+  COLD_ACCESS,  /* level 1 has no entry: refill and `retry`, or else COLD_OP */
+  COLD_OP,      /* the op function does what the inline code could not; then resume */
+  COLD_NAN,     /* the NaN in freg becomes the canonical one */
 };
 
 struct cold {
@@ -170,7 +171,8 @@ struct site_miss {
   struct sljit_label *hit;
   struct operand base;
   int32_t first, span, grain;
-  unsigned set, slow; /* slow: index in emitter.slow */
+  bool write;
+  unsigned slow; /* index in emitter.slow */
   struct operand site;
 };
 
@@ -309,7 +311,7 @@ void cold_access(struct emitter *e, struct sljit_jump *miss, struct sljit_jump *
 /* jit/probe.c: level 1. The entry for the address in R0, less its set, in R1; a jump taken unless (R0 & mask)
  * is that entry's tag, R0 and R1 survive; an access by it, R0 becoming its host address. */
 unsigned probe_set(bool write);
-void probe_entry(struct emitter *e);
+void probe_entry(struct emitter *e, bool write);
 struct sljit_jump *probe_compare(struct emitter *e, unsigned set, int32_t mask);
 struct operand probe_access(struct emitter *e, const struct region_insn *at, bool write, unsigned size,
                             struct sljit_jump *also);
@@ -359,10 +361,8 @@ void windows_plan(struct emitter *e);
 /* jit/exits.c: leaving a node. */
 /* To the interpreter at `node` when the budget does not cover the way from there to the next check. */
 void check_budget(struct emitter *e, const struct region_node *node, enum cold_kind kind);
-/* To the interpreter unless the page behind this one is the one that e->node's instruction went on in, as it
- * was.
- */
-void check_across(struct emitter *e);
+/* What e->node begins with: its instructions are taken off the budget, which is checked if it is a header. */
+void charge_node(struct emitter *e);
 void exit_to_offset(struct emitter *e, int64_t offset);
 void exit_at_end(struct emitter *e, int64_t offset); /* the last thing of a node: the next node follows */
 void exit_to_address(struct emitter *e);

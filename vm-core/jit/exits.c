@@ -17,7 +17,9 @@ static void unless(struct emitter *e, struct operand a, struct operand b) {
       (struct cold){.kind = COLD_CROSS, .from = differs, .node = e->node, .state = e->now};
 }
 
-void check_across(struct emitter *e) {
+/* To the interpreter unless the page behind this one is the one that e->node's instruction went on in, as it
+ * was. */
+static void check_across(struct emitter *e) {
   enum { CODE = offsetof(struct tlb_set, code), PAGE = offsetof(struct tlb_code_entry, page) };
   const struct phys *phys = e->jit->hart->mmu->phys;
   uint64_t number = e->page->cross_number;
@@ -32,6 +34,28 @@ void check_across(struct emitter *e) {
   unless(e, r0, entry);
   op1(e, SLJIT_MOV_U16, r0, (struct operand){SLJIT_MEM0(), (sljit_sw)(phys->ram + (number << PAGE_SHIFT))});
   unless(e, r0, imm(e->page->cross_raw >> 16));
+}
+
+/* Takes the node off first, which spares hosts without flags a constant. */
+static void charge_checked(struct emitter *e) {
+  enum { FLAG = HOST_RISCV ? 0 : SLJIT_SET_SIG_LESS };
+  struct operand budget = reg(HOST_BUDGET);
+  op2(e, SLJIT_SUB | FLAG, budget, budget, imm(e->node->count));
+  struct sljit_jump *spent =
+      FLAG ? sljit_emit_jump(e->c, SLJIT_SIG_LESS) : branch(e, SLJIT_SIG_LESS, budget, imm(0));
+  e->cold[e->cold_count++] =
+      (struct cold){.kind = COLD_CHARGED, .from = spent, .node = e->node, .state = e->now};
+}
+
+void charge_node(struct emitter *e) {
+  const struct region_node *node = e->node;
+  if (node->header && node->path == node->count && !node->crosses) {
+    charge_checked(e);
+    return;
+  }
+  if (node->header) check_budget(e, node, COLD_BUDGET);
+  if (node->crosses) check_across(e);
+  op2(e, SLJIT_SUB, reg(HOST_BUDGET), reg(HOST_BUDGET), imm(node->count));
 }
 
 static void jump_fixed(struct emitter *e, sljit_uw address) {
@@ -220,6 +244,8 @@ static void cold_piece(struct emitter *e, struct cold *cold) {
   if (cold->third) here(e, cold->third);
   if (cold->kind <= COLD_CROSS) {
     const struct jit_stubs *stubs = &e->jit->stubs;
+    if (cold->kind == COLD_CHARGED)
+      op2(e, SLJIT_ADD, reg(HOST_BUDGET), reg(HOST_BUDGET), imm(cold->node->count));
     if (cold->kind != COLD_ENTRY) edges_leave_from(e, cold->state);
     exit_before(e, cold->node->offset, cold->kind == COLD_CROSS ? stubs->miss : stubs->spent);
     return;

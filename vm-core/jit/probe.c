@@ -22,15 +22,33 @@ struct sljit_jump *probe_compare(struct emitter *e, unsigned set, int32_t mask) 
 #endif
 }
 
+#if HOST_RISCV
+/* Displacements are short, and so are the immediates of AND. */
+unsigned probe_set(bool write) { return (void)write, 0; }
+
+void probe_entry(struct emitter *e, bool write) {
+  enum { ABOVE = 64 - PAGE_SHIFT - 12, ENTRY = sizeof(struct tlb_entry) };
+  _Static_assert(TLB_SIZE == 1 << 12 && ENTRY == 1 << 4, "the shifts");
+  sljit_emit_op2(e->c, SLJIT_SHL, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, ABOVE);
+  sljit_emit_op2(e->c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, 64 - 12 - 4);
+  sljit_emit_op2(e->c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, -ENTRY);
+  if (write)
+    sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_write));
+  else
+    sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
+}
+#else
 unsigned probe_set(bool write) {
   return write ? offsetof(struct tlb_set, write) : offsetof(struct tlb_set, read);
 }
 
-void probe_entry(struct emitter *e) {
+void probe_entry(struct emitter *e, bool write) {
+  (void)write;
   sljit_emit_op2(e->c, SLJIT_LSHR, SLJIT_R1, 0, SLJIT_R0, 0, SLJIT_IMM, PAGE_SHIFT - 4);
   sljit_emit_op2(e->c, SLJIT_AND, SLJIT_R1, 0, SLJIT_R1, 0, SLJIT_IMM, (TLB_SIZE - 1) << 4);
   sljit_emit_op2(e->c, SLJIT_ADD, SLJIT_R1, 0, SLJIT_R1, 0, HART(tlb_data));
 }
+#endif
 
 unsigned slow_add(struct emitter *e, struct sljit_jump *jump) {
   struct slow_jump *slow = &e->slow[e->slow_count];
@@ -49,7 +67,7 @@ struct operand probe_access(struct emitter *e, const struct region_insn *at, boo
   struct sljit_label *retry = e->fast ? NULL : sljit_emit_label(e->c);
   e->cached = -1;
   add(e, reg(SLJIT_R0), guest(e, at->insn.rs1), at->insn.imm);
-  probe_entry(e);
+  probe_entry(e, write);
   struct sljit_jump *miss = probe_compare(e, set, (int32_t)(-PAGE_SIZE | (int)(size - 1)));
   if (e->fast) {
     slow_jump(e, miss);

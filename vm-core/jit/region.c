@@ -168,14 +168,17 @@ static bool is_jump(const struct region *region, const struct region_node *node)
 
 /* Nodes are in order of offset: an edge to an earlier one, or itself, leads back. A jump looks at the budget
  * before it does, so that code behind a loop's end that is rarely needed and jumps back into the middle of it
- * costs nothing there. */
+ * costs nothing there. What follows a loop of one node looks for itself: each turn of the loop, which then
+ * has to look no further than its own end, costs less. */
 static void find_paths(struct region *region) {
   int to[2];
   for (unsigned i = 0; i < region->node_count; i++) {
     if (is_jump(region, &region->nodes[i])) continue;
     unsigned count = region_successors(region, &region->nodes[i], to);
-    for (unsigned k = 0; k < count; k++)
+    for (unsigned k = 0; k < count; k++) {
       if (to[k] <= (int)i) region->nodes[to[k]].header = true;
+      if (to[k] == (int)i && count == 2) region->nodes[to[1 - k]].header = true;
+    }
   }
   for (unsigned i = region->node_count; i-- > 0;) {
     struct region_node *node = &region->nodes[i];

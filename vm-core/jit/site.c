@@ -70,7 +70,7 @@ static void ask_site(struct emitter *e, unsigned base, int32_t first, int32_t sp
                              .first = first,
                              .span = span,
                              .grain = (int32_t)grain,
-                             .set = probe_set(write),
+                             .write = write,
                              .slow = slow_add(e, NULL),
                              .site = new_site(e, write)};
   struct operand r0 = reg(SLJIT_R0), r1 = reg(SLJIT_R1), at = site->base;
@@ -113,7 +113,7 @@ static void ask_level1(struct emitter *e, unsigned base, int32_t first, int32_t 
     op2(e, SLJIT_XOR, r1, r1, r0);
     slow_jump(e, branch(e, SLJIT_GREATER_EQUAL, r1, imm(PAGE_SIZE)));
   }
-  probe_entry(e);
+  probe_entry(e, write);
   slow_jump(e, probe_compare(e, set, -PAGE_SIZE | (int32_t)(grain - 1)));
   sljit_emit_op1(e->c, SLJIT_MOV, SLJIT_R1, 0, SLJIT_MEM1(SLJIT_R1),
                  set + offsetof(struct tlb_entry, addend));
@@ -129,29 +129,43 @@ static void ask(struct emitter *e, unsigned base, int32_t first, int32_t span, u
 
 /* Level 1 is asked. Of a window that crosses into the next of what sites speak of, but not into another page,
  * it is the first part that is remembered. */
+#if HOST_RISCV
 static void site_missed(struct emitter *e, const struct site_miss *site) {
-  struct operand r0 = reg(SLJIT_R0), entry = {SLJIT_MEM1(SLJIT_R1), (sljit_sw)site->set};
+  struct operand r0 = reg(SLJIT_R0), r1 = reg(SLJIT_R1), addend = reg(HOST_T2);
   here(e, site->miss);
   if (site->crosses) here(e, site->crosses);
   add(e, r0, site->base, site->first);
-  probe_entry(e);
+  probe_entry(e, site->write);
   if (site->span) add(e, r0, r0, site->span);
-  e->slow[site->slow].jump = probe_compare(e, site->set, -PAGE_SIZE | (site->grain - 1));
-#if HOST_RISCV
+  op2(e, SLJIT_AND, r0, r0, imm(-PAGE_SIZE | (site->grain - 1)));
+  op1(e, SLJIT_MOV, addend, (struct operand){SLJIT_MEM1(SLJIT_R1), offsetof(struct tlb_entry, addend)});
+  e->slow[site->slow].jump = branch(e, SLJIT_NOT_EQUAL, r0, (struct operand){SLJIT_MEM1(SLJIT_R1), 0});
   add(e, r0, site->base, site->first);
   op2(e, SLJIT_AND, r0, r0, imm(SITE_MASK));
+  op2(e, SLJIT_XOR, r0, r0, site_key());
+  op1(e, SLJIT_MOV, site->site, r0);
+  op1(e, SLJIT_MOV, further(site->site, ADDEND), addend);
+  op1(e, SLJIT_MOV, r1, addend);
+  sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), site->hit);
+}
 #else
+static void site_missed(struct emitter *e, const struct site_miss *site) {
+  unsigned set = probe_set(site->write);
+  struct operand r0 = reg(SLJIT_R0), entry = {SLJIT_MEM1(SLJIT_R1), (sljit_sw)set};
+  here(e, site->miss);
+  if (site->crosses) here(e, site->crosses);
+  add(e, r0, site->base, site->first);
+  probe_entry(e, site->write);
+  if (site->span) add(e, r0, r0, site->span);
+  e->slow[site->slow].jump = probe_compare(e, set, -PAGE_SIZE | (site->grain - 1));
   op1(e, SLJIT_MOV, r0, entry);
-#endif
   op2(e, SLJIT_XOR, r0, r0, site_key());
   op1(e, SLJIT_MOV, site->site, r0);
   op1(e, SLJIT_MOV, r0, further(entry, (sljit_sw)offsetof(struct tlb_entry, addend)));
   op1(e, SLJIT_MOV, further(site->site, ADDEND), r0);
-#if HOST_RISCV
-  op1(e, SLJIT_MOV, reg(SLJIT_R1), r0);
-#endif
   sljit_set_label(sljit_emit_jump(e->c, SLJIT_JUMP), site->hit);
 }
+#endif
 
 void site_misses(struct emitter *e) {
   for (unsigned i = 0; i < e->site_count; i++) site_missed(e, &e->sites[i]);

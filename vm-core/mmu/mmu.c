@@ -12,6 +12,7 @@ static struct tlb_set *set_for(struct hart *hart, unsigned priv, bool sum) {
 
 static void choose_sets(struct hart *hart) {
   hart->tlb_data = set_for(hart, mmu_effective_priv(hart, ACCESS_LOAD), hart->csr.mstatus & MSTATUS_SUM);
+  hart->tlb_write = hart->tlb_data->write;
   hart->tlb_exec = set_for(hart, hart->priv, false);
   sites_select(hart);
 }
@@ -53,6 +54,7 @@ void mmu_detach(struct hart *hart) {
   free(hart->mmu);
   hart->mmu = NULL;
   hart->tlb_data = hart->tlb_exec = NULL;
+  hart->tlb_write = NULL;
 }
 
 void mmu_drop_writable(struct hart *hart) { tlb_drop_writable(hart); }
