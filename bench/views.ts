@@ -1,20 +1,20 @@
 /** What looking costs a guest that writes memory and has 500 processes: the pause for a view, and its speed under scans. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type pg from 'pg';
 import { catalogue } from '../introspect/src/gen/relations.js';
-import { runFolder } from '../cli/src/server/machines.js';
 import { withClient } from '../cli/src/server/session.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { prompt } from './boot.js';
-import { clock } from './clock.js';
 import { prepareServer, withMachine, type BenchMachine } from './database.js';
 import { median, type Measurement } from './measure.js';
 import type { Result } from './report.js';
+import { Parties, used, type Used } from './parties.js';
+import { lostSpeed, Speedometer } from './speed.js';
 
 const processes = 500;
 const viewsPerRound = 200;
-const windowMs = 4000;
+/** Windows with scans in a round; before, between and after them the guest is alone. */
+const pairsPerRound = 10;
+const windowMs = 1500;
 const ours = 'linuxsql-vm';
 
 /** Sleepers, and one that rewrites 32 MB of memory all the time. */
@@ -37,34 +37,6 @@ async function pauses(client: pg.Client): Promise<number[]> {
     last = now;
   }
   return found;
-}
-
-/** Instructions a second: of the host's time, or of the processor time of the hart's thread. */
-class Speedometer {
-  private constructor(
-    private readonly client: pg.Client,
-    private readonly machine: string,
-    private readonly schedstat: string,
-  ) {}
-
-  static async of(client: pg.Client, machine: string): Promise<Speedometer> {
-    const pid = readFileSync(join(await runFolder(), `vm-${machine}.pid`), 'utf8').trim();
-    return new Speedometer(client, machine, `/proc/${pid}/task/${pid}/schedstat`);
-  }
-
-  private async now(): Promise<{ instret: number; seconds: number }> {
-    const { rows } = await this.client.query<{ instret: string }>('select instret from vm_status($1)', [this.machine]);
-    const seconds =
-      clock === 'cpu' ? Number(readFileSync(this.schedstat, 'utf8').split(' ')[0]) / 1e9 : performance.now() / 1000;
-    return { instret: Number(rows[0]?.instret), seconds };
-  }
-
-  async during(body: () => Promise<unknown>): Promise<number> {
-    const before = await this.now();
-    await body();
-    const after = await this.now();
-    return (after.instret - before.instret) / (after.seconds - before.seconds);
-  }
 }
 
 /** Every row of every relation, without sending them to the client. */
@@ -92,6 +64,49 @@ async function prepareGuest(machine: BenchMachine): Promise<void> {
   }
 }
 
+/** What one round finds of scans. */
+interface Round {
+  /** Milliseconds, one for each scan of everything. */
+  took: number[];
+  /** Per cent, one for each window with scans. */
+  lost: number[];
+  /** The same between windows without: what the measurement itself is worth. */
+  noise: number[];
+  /** While scans went on. */
+  used: Used;
+}
+
+/** Windows of the guest alone and under scans in turn, each of the latter compared with its neighbours. */
+async function scanRound(client: pg.Client, speed: Speedometer, parties: Parties): Promise<Round> {
+  const took: number[] = [];
+  const spent: Used[] = [];
+  const scanning = async (): Promise<void> => {
+    const before = parties.now();
+    took.push(...(await scanFor(client, windowMs)));
+    spent.push(used(before, parties.now()));
+  };
+  const [alone, scanned]: [number[], number[]] = [[await speed.during(() => sleep(windowMs))], []];
+  for (let pair = 0; pair < pairsPerRound; pair++) {
+    scanned.push(await speed.during(scanning));
+    alone.push(await speed.during(() => sleep(windowMs)));
+  }
+  const lost = scanned.map((value, i) => lostSpeed(value, alone[i], alone[i + 1]));
+  const noise = alone.slice(1, -1).map((value, i) => lostSpeed(value, alone[i], alone[i + 2]));
+  const sum = (part: keyof Used): number => spent.reduce((total, each) => total + each[part], 0);
+  return {
+    took,
+    lost,
+    noise,
+    used: {
+      seconds: sum('seconds'),
+      service: sum('service'),
+      helpers: sum('helpers'),
+      backend: sum('backend'),
+      waited: sum('waited'),
+    },
+  };
+}
+
 function result(benchmark: string, title: string, unit: string, samples: number[]): Result {
   const measurement: Measurement = { name: ours, samples, median: median(samples) };
   return { benchmark, title, unit, larger: false, measurements: [measurement] };
@@ -102,27 +117,56 @@ export async function viewsBenchmark(
   onSample: (name: string, value: number) => void,
 ): Promise<Result[]> {
   await prepareServer();
-  const [pause, scan, lost]: [number[], number[], number[]] = [[], [], []];
+  const pause: number[] = [];
+  const found: Round[] = [];
   await withMachine({ runs: 'shell', disk: 'mini' }, (machine) =>
     withClient(async (client) => {
       await client.query('select set_config($1, $2, false)', ['linuxsql.machine', machine.name]);
       await prepareGuest(machine);
       await scanAll(client);
       const speed = await Speedometer.of(client, machine.name);
+      const parties = await Parties.of(client, machine.name);
       for (let round = 0; round < rounds; round++) {
         pause.push(median(await pauses(client)));
         onSample('pause of a view, µs', pause.at(-1) ?? NaN);
-        const alone = await speed.during(() => sleep(windowMs));
-        const scanned = await speed.during(async () => scan.push(median(await scanFor(client, windowMs))));
-        const again = await speed.during(() => sleep(windowMs));
-        lost.push(100 * (1 - (2 * scanned) / (alone + again)));
-        onSample('speed lost under scans, %', lost.at(-1) ?? NaN);
+        const scans = await scanRound(client, speed, parties);
+        found.push(scans);
+        onSample('speed lost under scans, %', median(scans.lost));
+        onSample('speed lost without any, %', median(scans.noise));
       }
     }),
   );
+  const each = (pick: (round: Round) => number): number[] => found.map(pick);
+  const perScan = (part: 'service' | 'helpers' | 'backend') =>
+    each((round) => (round.used[part] * 1000) / round.took.length);
   return [
     result('view-pause', 'a guest that writes memory stands still for a view', 'µs', pause),
-    result('scan-all', `all ${catalogue.length} relations scanned, ${processes} processes`, 'ms', scan),
-    result('scan-cost', 'speed the guest loses while that is done again and again', '%', lost),
+    result(
+      'scan-all',
+      `all ${catalogue.length} relations scanned, ${processes} processes`,
+      'ms',
+      each(({ took }) => median(took)),
+    ),
+    result(
+      'scan-cost',
+      'speed the guest loses while that is done again and again',
+      '%',
+      each(({ lost }) => median(lost)),
+    ),
+    result(
+      'scan-noise',
+      'the same where nothing is scanned',
+      '%',
+      each(({ noise }) => median(noise)),
+    ),
+    result(
+      'scan-wait',
+      'time the hart waits for a processor under scans',
+      '%',
+      each((round) => (100 * round.used.waited) / round.used.seconds),
+    ),
+    result('scan-service', 'processor time of introspect for one of these scans', 'ms', perScan('service')),
+    result('scan-helpers', "processor time of introspect's other threads", 'ms', perScan('helpers')),
+    result('scan-backend', 'processor time of the backend', 'ms', perScan('backend')),
   ];
 }
