@@ -16,6 +16,7 @@
 #define DRAIN_MS          20
 #define SPARE_FRAMES      6
 #define SOON_US           200
+#define BESIDE_BYTES      4096 /* staged of what follows a frame: small answers whole, and a head */
 #define MOST_SLEEPS       1023
 #define SPARE_FRAME_BYTES 131072
 
@@ -192,6 +193,7 @@ static void deliver(struct client *client, struct frame *frame) {
     client_close(client); /* whoever else uses it begins anew */
     return;
   }
+  if (type == FRAME_TYPE_DATA) request->streams = true;
   request->ended = is_last_frame(request, type);
   if (request->abandoned || type == FRAME_TYPE_NOTICE) {
     client_release(client, frame);
@@ -206,7 +208,7 @@ static void deliver(struct client *client, struct frame *frame) {
   }
 }
 
-/* Turns staged bytes into frames until more are needed. */
+/* Turns staged bytes into frames until more are needed: then nothing is staged, or no frame has begun. */
 static void parse_stage(struct client *client) {
   for (;;) {
     uint32_t staged = client->stage_until - client->stage_from;
@@ -238,7 +240,31 @@ static void parse_stage(struct client *client) {
   }
 }
 
-/* One recv into the stage. False when there is nothing now. A lost connection is closed. */
+/* One recvmsg: what is missing of a frame goes straight to its place, only what follows is staged. */
+static ssize_t receive_bytes(struct client *client) {
+  struct frame *frame = client->partial;
+  struct iovec parts[2];
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 1};
+  ssize_t got;
+  uint32_t placed = 0;
+
+  if (frame != NULL) {
+    placed = frame->header.length - client->partial_have;
+    parts[0] = (struct iovec){frame->payload + client->partial_have, placed};
+    message.msg_iovlen = 2;
+  }
+  parts[message.msg_iovlen - 1] = (struct iovec){
+      client->stage + client->stage_until, frame != NULL ? BESIDE_BYTES : STAGE_BYTES - client->stage_until};
+  got = recvmsg(client->socket, &message, MSG_DONTWAIT);
+  if (got > 0) {
+    placed = Min(placed, (uint32_t)got);
+    client->partial_have += placed;
+    client->stage_until += (uint32_t)got - placed;
+  }
+  return got;
+}
+
+/* Takes what has arrived. False when there is nothing now. A lost connection is closed. */
 static bool receive(struct client *client) {
   ssize_t got;
 
@@ -248,10 +274,8 @@ static bool receive(struct client *client) {
     client->stage_until -= client->stage_from;
     client->stage_from = 0;
   }
-  got = recv(client->socket, client->stage + client->stage_until, STAGE_BYTES - client->stage_until,
-             MSG_DONTWAIT);
+  got = receive_bytes(client);
   if (got > 0) {
-    client->stage_until += (uint32_t)got;
     parse_stage(client);
     return true;
   }
@@ -340,10 +364,15 @@ static bool receive_soon(struct client *client) {
 }
 
 /* Waits for bytes, or room for what is to be sent. Looking is tried where the last answers came soon, and
- * ever more rarely where it was in vain: the peer is slow, or needs this very processor. */
-static void await_answer(struct client *client) {
+ * ever more rarely where it was in vain: the peer is slow, or needs this very processor. Never between the
+ * frames of one answer: there it would last as long as the peer takes to make them. */
+static void await_answer(struct client *client, const struct request *request) {
   instr_time start;
 
+  if (request->streams) {
+    (void)client_wait(client, client->out.len > 0, -1);
+    return;
+  }
   if (client->sleeps == 0 && client->out.len == 0) {
     if (receive_soon(client)) {
       client->back_off /= 2;
@@ -371,7 +400,7 @@ struct frame *client_next(struct request *request) {
     if (request->ended) client_protocol_error(client, "a request ended without an answer");
     CHECK_FOR_INTERRUPTS();
     if (client->out.len > 0 && !client_flush(client)) continue;
-    if (!receive(client)) await_answer(client);
+    if (!receive(client)) await_answer(client, request);
   }
 }
 

@@ -43,6 +43,7 @@ struct request {
   bool lost;       /* the connection ended before the answer */
   bool ended;      /* the last frame of the answer has arrived */
   bool abandoned;  /* nobody wants the answer any more */
+  bool streams;    /* rows have come: the answer is of several frames, at the peer's pace */
   uint32_t credit; /* DATA frames the peer may still send */
   struct frame *first, **last;
   void (*deliver)(struct client *client, struct request *request, const struct frame *frame);
