@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { frameHeader, frameType } from '../src/gen/wire.js';
 import type { ColumnType } from '../src/gen/relations.js';
-import { encodeText, RowWriter } from '../src/server/row-writer.js';
+import { RowWriter } from '../src/server/row-writer.js';
+import { encodeText } from '../src/server/encoded-text.js';
 import { decodeRows } from './support/decode-rows.js';
 
 const types: ColumnType[] = ['int8', 'text', 'float8', 'bool', 'int4', 'text'];

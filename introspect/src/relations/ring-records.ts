@@ -1,8 +1,9 @@
 /**
- * Records of a ring as scan items, oldest or newest first. An item is the word index of a record in the
- * ring's private chunk, valid until the next one is taken.
+ * Records of a ring, oldest or newest first, in runs or as scan items. An item is the word index of a record in
+ * the ring's private chunk. What was taken is valid until the next is.
  */
 import type { Budget } from '../memory/budget.js';
+import type { RecordRun } from '../scan/record-columns.js';
 import type { ScanRequest } from '../scan/row-source.js';
 import type { RingReader } from '../telemetry/ring-reader.js';
 
@@ -13,6 +14,11 @@ const instretOffset = 8;
 type Range = readonly [low: number, high: number];
 
 export function* ringRecords(ring: RingReader, request: ScanRequest): Generator<number> {
+  for (const { item, step, count } of ringRuns(ring, request))
+    for (let record = 0; record < count; record++) yield item + record * step;
+}
+
+export function* ringRuns(ring: RingReader, request: ScanRequest): Generator<RecordRun> {
   const descending = request.order?.column === 'seq' && request.order.descending;
   const ranges = rangesOf(ring, request);
   for (const [low, high] of descending ? ranges.reverse() : ranges) {
@@ -40,20 +46,20 @@ function rangesOf(ring: RingReader, request: ScanRequest): Range[] {
   ];
 }
 
-function* forward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {
+function* forward(ring: RingReader, low: number, high: number, budget: Budget): Generator<RecordRun> {
   let size = firstChunk;
   for (let at = low; at <= high;) {
     const chunk = ring.read(at, Math.min(size, high - at + 1));
     if (chunk.count === 0) return;
     budget.take(chunk.count);
     if (chunk.lost > 0 && at > low) budget.cut('records were overwritten while they were read');
-    for (let record = 0; record < chunk.count; record++) yield record * ring.recordWords;
+    yield { item: 0, step: ring.recordWords, count: chunk.count };
     at = chunk.first + chunk.count;
     size = Math.min(size * 2, largestChunk);
   }
 }
 
-function* backward(ring: RingReader, low: number, high: number, budget: Budget): Generator<number> {
+function* backward(ring: RingReader, low: number, high: number, budget: Budget): Generator<RecordRun> {
   let size = firstChunk;
   for (let end = high; end >= low;) {
     const start = Math.max(low, end - size + 1);
@@ -61,7 +67,7 @@ function* backward(ring: RingReader, low: number, high: number, budget: Budget):
     const last = chunk.first + chunk.count - 1;
     if (chunk.count === 0 || last !== end) return budget.cut('records were overwritten while they were read');
     budget.take(chunk.count);
-    for (let record = chunk.count - 1; record >= 0; record--) yield record * ring.recordWords;
+    yield { item: (chunk.count - 1) * ring.recordWords, step: -ring.recordWords, count: chunk.count };
     if (chunk.first > start) return;
     end = start - 1;
     size = Math.min(size * 2, largestChunk);

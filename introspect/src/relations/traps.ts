@@ -1,9 +1,10 @@
 import { trapRecord as record } from '../gen/telemetry.js';
+import { flagValue, RecordColumn, SmallField } from '../scan/record-columns.js';
 import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
 import type { RingReader } from '../telemetry/ring-reader.js';
 import { causeName } from './page-faults.js';
-import { copyField, copyText, privilegeName, signedField } from './record-fields.js';
-import { ringRecords } from './ring-records.js';
+import { privilegeName, signedField } from './record-fields.js';
+import { ringRecords, ringRuns } from './ring-records.js';
 
 /** Privileged specification 20211203, table 3.6. */
 const interruptNames: Record<number, string> = {
@@ -14,50 +15,49 @@ const interruptNames: Record<number, string> = {
   9: 'Supervisor external interrupt',
   11: 'Machine external interrupt',
 };
-const interruptBit = 0x8000_0000;
-/** Distinguishes interrupts from exceptions in one small number. */
-const interruptOffset = 0x1_0000;
-
+/** key: the cause's number, with flagValue when it is an interrupt's. */
 function trapName(key: number): string {
-  return key < interruptOffset
-    ? causeName(key)
-    : (interruptNames[key - interruptOffset] ?? `Interrupt ${key - interruptOffset}`);
+  return key < flagValue ? causeName(key) : (interruptNames[key - flagValue] ?? `Interrupt ${key - flagValue}`);
 }
 
 /** The trap ring, one row per record. */
 export function traps(ring: RingReader, request: ScanRequest): RowSource {
-  const isInterrupt = (item: number) => ring.words[item + record.cause / 4 + 1]! >= interruptBit;
-  const code = (item: number) => ring.words[item + record.cause / 4]! & 0xffff;
-  const key = (item: number) => code(item) + (isInterrupt(item) ? interruptOffset : 0);
-  const byte = (offset: number) => (item: number) => (ring.words[item + (offset >>> 2)]! >>> ((offset & 3) * 8)) & 0xff;
-  const from = byte(record.privFrom);
-  const to = byte(record.privTo);
+  const sign = SmallField.sign(record.cause);
+  const code = SmallField.half(record.cause);
+  const key = SmallField.halfAndSign(record.cause);
+  const from = SmallField.byte(record.privFrom);
+  const to = SmallField.byte(record.privTo);
+  const read = (field: SmallField, item: number) => field.read(ring.words, item);
   return rowSource(
     'traps',
     ringRecords(ring, request),
     {
       seq: (item) => signedField(ring, item, record.seq),
       instret: (item) => signedField(ring, item, record.instret),
-      is_interrupt: isInterrupt,
-      code,
-      cause: (item) => trapName(key(item)),
+      is_interrupt: (item) => read(sign, item) !== 0,
+      code: (item) => read(code, item),
+      cause: (item) => trapName(read(key, item)),
       tval: (item) => signedField(ring, item, record.tval),
       pc: (item) => signedField(ring, item, record.pc),
-      priv_from: (item) => privilegeName(from(item)),
-      priv_to: (item) => privilegeName(to(item)),
+      priv_from: (item) => privilegeName(read(from, item)),
+      priv_to: (item) => privilegeName(read(to, item)),
     },
     {
       sortedBy: { column: 'seq', descending: request.order?.descending ?? false },
-      direct: {
-        seq: copyField(ring, record.seq),
-        instret: copyField(ring, record.instret),
-        is_interrupt: (item, writer, slot) => writer.setWords(slot, isInterrupt(item) ? 1 : 0, 0),
-        code: (item, writer, slot) => writer.setWords(slot, code(item), 0),
-        cause: copyText(trapName, key),
-        tval: copyField(ring, record.tval),
-        pc: copyField(ring, record.pc),
-        priv_from: copyText(privilegeName, from),
-        priv_to: copyText(privilegeName, to),
+      records: {
+        runs: ringRuns(ring, request),
+        words: () => ring.words,
+        columns: {
+          seq: RecordColumn.word(record.seq),
+          instret: RecordColumn.word(record.instret),
+          is_interrupt: RecordColumn.small(sign),
+          code: RecordColumn.small(code),
+          cause: RecordColumn.text(key, trapName),
+          tval: RecordColumn.word(record.tval),
+          pc: RecordColumn.word(record.pc),
+          priv_from: RecordColumn.text(from, privilegeName),
+          priv_to: RecordColumn.text(to, privilegeName),
+        },
       },
     },
   );

@@ -9,6 +9,7 @@ import { GuestFault, WalkCut } from '../memory/guest-fault.js';
 import type { RowWriter } from '../server/row-writer.js';
 import type { ScanPlan } from './parse-open.js';
 import type { ReadColumn } from './qual.js';
+import type { RecordColumn, RecordRun } from './record-columns.js';
 import type { RowSource, RowValues } from './row-source.js';
 import { compareValues, type Value } from './value.js';
 
@@ -27,7 +28,11 @@ export class Cursor {
   readonly #iterator: Iterator<unknown>;
   #values: RowValues;
   readonly #read: ReadColumn;
-  readonly #direct: boolean;
+  /** The plan's columns, of a relation whose rows can be made of records. */
+  readonly #records: readonly RecordColumn[] | undefined;
+  /** When every record is a row. */
+  readonly #runs: Iterator<RecordRun> | undefined;
+  #run: RecordRun = { item: 0, step: 0, count: 0 };
   #item: unknown;
   #sorted: unknown[] | undefined;
   #sortedAt = 0;
@@ -42,10 +47,12 @@ export class Cursor {
     this.#iterator = source.items[Symbol.iterator]();
     this.#values = this.#unread();
     this.#read = (column) => this.#column(column);
-    this.#direct = source.direct !== undefined;
+    const { records } = source;
+    this.#records = records && plan.columns.map((column) => records.columns[column]!);
     const { sort } = plan;
     const given = source.sortedBy;
     if (sort && !(given && given.column === sort.column && given.descending === sort.descending)) this.#collected = [];
+    if (!plan.test && !this.#collected) this.#runs = records?.runs[Symbol.iterator]();
   }
 
   /** Whether some walk was cut short. */
@@ -56,7 +63,7 @@ export class Cursor {
   /** Adds rows to the writer; false when the scan has ended, true when there may be more. */
   fill(writer: RowWriter): boolean {
     try {
-      return this.#work(writer);
+      return this.#runs ? this.#copyRuns(this.#runs, writer) : this.#work(writer);
     } catch (error) {
       if (!(error instanceof WalkCut)) throw error;
       // The budget ran out in the middle of a row: what is whole stands, and the answer says it was cut.
@@ -92,18 +99,43 @@ export class Cursor {
     return true;
   }
 
+  /** Whole runs of records, to the batch's end. */
+  #copyRuns(runs: Iterator<RecordRun>, writer: RowWriter): boolean {
+    const { limit } = this.#plan;
+    while (!writer.full) {
+      if (limit >= 0 && this.sent >= limit) return this.#end();
+      if (this.#run.count === 0) {
+        const next = this.#next(runs);
+        if (next === undefined) return this.#end();
+        this.#run = { ...next };
+      }
+      const { item, step, count } = this.#run;
+      const most = limit >= 0 ? Math.min(count, limit - this.sent) : count;
+      const added = writer.addRecords(this.#records!, this.#source.records!.words(), item, step, most);
+      this.#run = { item: item + added * step, step, count: count - added };
+      this.examined += added;
+      this.sent += added;
+    }
+    return true;
+  }
+
   #end(): false {
-    this.#iterator.return?.();
+    this.close();
     return false;
   }
 
   close(): void {
     this.#iterator.return?.();
+    this.#runs?.return?.();
   }
 
   #advance(): unknown {
+    return this.#next(this.#iterator);
+  }
+
+  #next<T>(iterator: Iterator<T>): T | undefined {
     try {
-      const next = this.#iterator.next();
+      const next = iterator.next();
       return next.done === true ? undefined : next.value;
     } catch (error) {
       if (!(error instanceof GuestFault)) throw error;
@@ -119,7 +151,7 @@ export class Cursor {
       let values = kept.get(item as object);
       if (!values) kept.set(item as object, (values = this.#unread()));
       this.#values = values;
-    } else if (!this.#direct || this.#plan.test || this.#plan.sort) this.#values.fill(undefined);
+    } else if (!this.#records || this.#plan.test || this.#plan.sort) this.#values.fill(undefined);
   }
 
   #unread(): RowValues {
@@ -178,13 +210,12 @@ export class Cursor {
 
   #write(writer: RowWriter): void {
     const { columns } = this.#plan;
-    writer.beginRow();
-    for (let slot = 0; slot < columns.length; slot++) {
-      const column = columns[slot]!;
-      const direct = this.#direct ? this.#source.direct![column] : undefined;
-      if (direct) direct(this.#item as number, writer, slot);
-      else writer.value(slot, this.#column(column));
+    if (this.#records) {
+      writer.addRecords(this.#records, this.#source.records!.words(), this.#item as number, 0, 1);
+      return;
     }
+    writer.beginRow();
+    for (let slot = 0; slot < columns.length; slot++) writer.value(slot, this.#column(columns[slot]!));
     writer.endRow();
   }
 }

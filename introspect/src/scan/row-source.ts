@@ -4,12 +4,9 @@
  */
 import { catalogue, type CatalogueRelation, type RelationName, type RowOf } from '../gen/relations.js';
 import type { Budget } from '../memory/budget.js';
-import type { RowWriter } from '../server/row-writer.js';
 import type { Pin } from './qual.js';
+import type { RecordColumn, RecordRows } from './record-columns.js';
 import type { Value } from './value.js';
-
-/** Writes one column of item straight into the row under construction, without making a Value of it. */
-export type DirectWrite = (item: number, writer: RowWriter, slot: number) => void;
 
 /** Values of the columns of an item that have been read, by column index. */
 export type RowValues = (Value | undefined)[];
@@ -21,8 +18,8 @@ export interface RowSource {
   items: Iterable<unknown>;
   /** By column index of the catalogue. */
   columns: ((item: unknown) => Value)[];
-  /** Relations whose items are numbers may write some columns directly. */
-  direct?: (DirectWrite | undefined)[];
+  /** The same rows without making Values of them; items are then word indexes of records. */
+  records?: RecordRows;
   /** Told why a column could not be read. */
   note?: (item: unknown, reason: string) => void;
   /** Keeps values from scan to scan; items are then objects of one instant. */
@@ -49,7 +46,7 @@ export interface SourceOptions<Item> {
   note?: (item: Item, reason: string) => void;
   quality?: string;
   sortedBy?: { column: string; descending: boolean };
-  direct?: Partial<Record<string, DirectWrite>>;
+  records?: Omit<RecordRows, 'columns'> & { columns: Record<string, RecordColumn> };
   kept?: KeptRows;
 }
 
@@ -69,11 +66,11 @@ export function rowSource<Name extends RelationName, Item>(
   const { columns } = byName.get(name)!;
   const table = readers as unknown as Record<string, (item: unknown) => Value>;
   const source: RowSource = { items, columns: columns.map((column) => table[column.name]!) };
-  const { note, quality, sortedBy, direct, kept } = options;
+  const { note, quality, sortedBy, records, kept } = options;
   if (kept) source.kept = kept;
   if (note) source.note = (item, reason) => note(item as Item, reason);
   if (quality) source.qualityColumn = columns.findIndex((column) => column.name === quality);
-  if (direct) source.direct = columns.map((column) => direct[column.name]);
+  if (records) source.records = { ...records, columns: columns.map((column) => records.columns[column.name]!) };
   if (sortedBy) {
     source.sortedBy = {
       column: columns.findIndex((column) => column.name === sortedBy.column),

@@ -7,6 +7,7 @@ import { budgetOf, needsView, openSource } from '../scan/open-source.js';
 import type { OpenRequest, ScanPlan } from '../scan/parse-open.js';
 import { pinColumn } from '../scan/qual.js';
 import type { RowSource } from '../scan/row-source.js';
+import type { FramePool } from './frame-pool.js';
 import { ScanTask } from './scan-task.js';
 import type { HeldView } from './session.js';
 
@@ -24,6 +25,7 @@ interface Opening {
   request: bigint;
   machines: Machines;
   machine: Machine | undefined;
+  pool: FramePool;
   /** performance.now() */
   startedMs: number;
 }
@@ -37,9 +39,10 @@ export function openScan(
   request: bigint,
   machines: Machines,
   held: HeldView | undefined,
+  pool: FramePool,
 ): ScanTask | Promise<ScanTask> {
   const { plan, credit } = open;
-  const opening = { plan, credit, request, machines, startedMs: performance.now() };
+  const opening = { plan, credit, request, machines, pool, startedMs: performance.now() };
   if (held) return openUnder({ ...opening, machine: held.machine }, { ...held, owned: false });
   if (plan.relation.source === 'service') return openUnder({ ...opening, machine: undefined }, undefined);
   const known = machines.known(open.machine);
@@ -90,7 +93,7 @@ function openUnder(opening: Opening, hold: Hold | undefined): ScanTask | Promise
 }
 
 function makeTask(
-  { plan, credit, request, startedMs }: Opening,
+  { plan, credit, request, pool, startedMs }: Opening,
   hold: Hold | undefined,
   budget: Budget,
   source: RowSource,
@@ -101,6 +104,7 @@ function makeTask(
     cursor: new Cursor(plan, source, budget),
     types: plan.types,
     credit,
+    pool,
     startedMs,
     hold,
     onDone: (rows) => {

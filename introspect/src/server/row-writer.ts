@@ -1,38 +1,29 @@
 /**
  * Rows in the form of docs/protocol.md, "DATA": written straight into the frame that goes out. A writer
- * serves one scan; each batch gets a buffer of its own, because the socket keeps it until it is sent.
+ * serves one scan; each batch gets a buffer of its own, because the socket keeps it until it is sent: who sends
+ * a frame gives it back to the pool.
  */
 import { frameHeader, frameType, maxFrameBytes } from '../gen/wire.js';
 import type { ColumnType } from '../gen/relations.js';
 import type { Value } from '../scan/value.js';
 import { introspectError } from '../errors.js';
+import { foundKind, smallKind, textKind, wordOrNullKind, type RecordColumn } from '../scan/record-columns.js';
+import type { EncodedText } from './encoded-text.js';
+import { FramePool, targetBytes } from './frame-pool.js';
 
 const batchHeader = 8;
 /** Up to here a loop is quicker than Buffer.write. */
 const shortText = 48;
 const rowHeader = 8;
 const firstRows = 16;
-const targetBytes = 64 * 1024;
-/** Rows of the widest relation are far smaller; text can make one larger, up to the frame limit. */
-const initialBytes = frameHeader.size + targetBytes + 4096;
-
-/** A text as it stands in a row: the gap, then the bytes, padded to whole words. */
-export interface EncodedText {
-  words: Uint32Array;
-  length: number;
-}
-
-export function encodeText(text: string): EncodedText {
-  const bytes = Buffer.from(text, 'utf8');
-  const words = new Uint32Array(1 + Math.ceil(bytes.length / 4));
-  new Uint8Array(words.buffer).set(bytes, 4);
-  return { words, length: bytes.length };
-}
+/** What is expected to be larger gets a buffer of the pool. */
+const smallBytes = 8 * 1024;
 
 export class RowWriter {
   readonly #types: readonly ColumnType[];
   readonly #bitmapWords: number;
   readonly #fixedBytes: number;
+  readonly #pool: FramePool;
   #buffer: Buffer;
   /** The same bytes as words; rows start at multiples of 8 from the payload, and the payload of the buffer. */
   words: Uint32Array;
@@ -43,8 +34,9 @@ export class RowWriter {
   #rows = 0;
   #rowLimit = firstRows;
 
-  constructor(types: readonly ColumnType[]) {
+  constructor(types: readonly ColumnType[], pool = new FramePool()) {
     this.#types = types;
+    this.#pool = pool;
     this.#bitmapWords = Math.ceil(types.length / 64) * 2;
     this.#fixedBytes = rowHeader + this.#bitmapWords * 4 + types.length * 8;
     this.#buffer = Buffer.alloc(0);
@@ -55,7 +47,7 @@ export class RowWriter {
   /** A buffer for the first rows of a scan is small, so that one-row answers are cheap. */
   #allocate(): void {
     const wanted = frameHeader.size + batchHeader + this.#rowLimit * (this.#fixedBytes + 64);
-    this.#buffer = Buffer.allocUnsafe(Math.ceil(Math.min(initialBytes, wanted) / 8) * 8);
+    this.#buffer = wanted > smallBytes ? this.#pool.take() : Buffer.allocUnsafe(Math.ceil(wanted / 8) * 8);
     this.#viewWords();
   }
 
@@ -79,8 +71,8 @@ export class RowWriter {
     this.#begun = true;
     if (this.#buffer.length === 0) this.#allocate();
     this.#reserve(this.#fixedBytes);
-    const first = this.#row / 4;
-    this.words.fill(0, first, first + 2 + this.#bitmapWords);
+    const slots = this.#row / 4 + 2 + this.#bitmapWords;
+    for (let word = this.#row / 4; word < slots; word++) this.words[word] = 0;
     this.#end = this.#row + this.#fixedBytes;
   }
 
@@ -93,6 +85,7 @@ export class RowWriter {
     const bytesSoFar = this.#buffer;
     this.#buffer = Buffer.allocUnsafe(Math.ceil(larger / 8) * 8);
     this.#buffer.set(bytesSoFar.subarray(0, this.#end));
+    this.#pool.giveBack(bytesSoFar);
     this.#viewWords();
   }
 
@@ -207,6 +200,46 @@ export class RowWriter {
     this.words[this.#row / 4] = this.#end - this.#row;
     this.#rows++;
     this.#begun = false;
+  }
+
+  /**
+   * Rows of records: count of them at most, the first at index item of from, each step words on, until the batch is full.
+   * Returns how many.
+   */
+  addRecords(columns: readonly RecordColumn[], from: Uint32Array, item: number, step: number, count: number): number {
+    let added = 0;
+    for (; added < count && !this.full; added++) this.#addRecord(columns, from, item + added * step);
+    return added;
+  }
+
+  #addRecord(columns: readonly RecordColumn[], from: Uint32Array, item: number): void {
+    this.beginRow();
+    for (let slot = 0; slot < columns.length; slot++) {
+      const column = columns[slot]!;
+      switch (column.kind) {
+        case smallKind:
+          this.setWords(slot, column.small.read(from, item), 0);
+          break;
+        case textKind:
+          this.setEncoded(slot, column.text(column.small.read(from, item)));
+          break;
+        case foundKind:
+          this.#setFound(slot, column.finder.find(item));
+          break;
+        default: {
+          const low = from[item + column.word]!;
+          const high = from[item + column.word + 1]!;
+          if (column.kind === wordOrNullKind && low === 0xffff_ffff && high === 0xffff_ffff) this.setNull(slot);
+          else this.setWords(slot, low, high);
+        }
+      }
+    }
+    this.endRow();
+  }
+
+  #setFound(slot: number, value: number | null): void {
+    if (value === null) this.setNull(slot);
+    else this.setWords(slot, value, 0);
   }
 
   /** The finished DATA frame; the writer goes on with a new, larger batch. */

@@ -4,6 +4,7 @@ import type { ColumnType } from '../gen/relations.js';
 import type { Machine, MachineView } from '../machine/machine.js';
 import type { Cursor } from '../scan/cursor.js';
 import { FrameWriter } from '../wire/payload.js';
+import type { FramePool } from './frame-pool.js';
 import { RowWriter } from './row-writer.js';
 
 /** DONE flag: a bounded walk was cut short. */
@@ -14,6 +15,8 @@ export interface ScanTaskOptions {
   cursor: Cursor;
   types: ColumnType[];
   credit: number;
+  /** Where the buffers of its frames come from, and go when they have been sent. */
+  pool: FramePool;
   /** performance.now() */
   startedMs: number;
   /** Told the number of rows when the scan has run to its end. */
@@ -36,7 +39,7 @@ export class ScanTask {
   constructor(options: ScanTaskOptions) {
     this.request = options.request;
     this.#options = options;
-    this.#writer = new RowWriter(options.types);
+    this.#writer = new RowWriter(options.types, options.pool);
     this.#credit = options.credit;
   }
 

@@ -16,6 +16,7 @@ import { FrameSplitter, type Frame } from '../wire/frame-splitter.js';
 import { FrameWriter, PayloadReader } from '../wire/payload.js';
 import { OpenParser, type OpenRequest } from '../scan/parse-open.js';
 import { Attention } from './attention.js';
+import { FramePool } from './frame-pool.js';
 import { openScan } from './open-scan.js';
 import { schemaAnswer } from './schema-answer.js';
 import type { ScanTask } from './scan-task.js';
@@ -51,6 +52,7 @@ export class Session {
   readonly #views = new Map<bigint, HeldView>();
   readonly #opens = new OpenParser();
   readonly #attention = new Attention();
+  readonly #pool = new FramePool();
   #lastView = 0n;
   #greeted = false;
   #ended = false;
@@ -195,7 +197,7 @@ export class Session {
       this.#run(request, pending);
     };
     try {
-      const task = openScan(open, request, this.#machines, this.#heldView(open.view, open.machine));
+      const task = openScan(open, request, this.#machines, this.#heldView(open.view, open.machine), this.#pool);
       if (task instanceof Promise) return task.then(start);
       start(task);
     } catch (error) {
@@ -279,8 +281,10 @@ export class Session {
   /** Small frames leave together: one write wakes the client once. */
   #sendAll(frames: Buffer[]): void {
     const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-    if (frames.length > 1 && bytes <= joinBytes) this.#send(Buffer.concat(frames, bytes));
-    else for (const frame of frames) this.#send(frame);
+    if (frames.length > 1 && bytes <= joinBytes) {
+      this.#send(Buffer.concat(frames, bytes));
+      for (const frame of frames) this.#pool.giveBack(frame);
+    } else for (const frame of frames) this.#sendPooled(frame);
   }
 
   #schedule(): void {
@@ -323,6 +327,13 @@ export class Session {
     this.#refused = true;
     this.#socket.end(() => this.close());
     setTimeout(() => this.close(), lingerMs).unref();
+  }
+
+  #sendPooled(frame: Buffer): void {
+    if (this.#ended || !this.#socket.writable) return;
+    this.#socket.write(frame, (error) => {
+      if (!error) this.#pool.giveBack(frame);
+    });
   }
 
   #send(frame: Buffer): void {
