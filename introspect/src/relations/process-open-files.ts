@@ -2,7 +2,7 @@ import { deviceNumbers, FileObjects } from '../kernel/file.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { Paths } from '../kernel/path.js';
 import { TaskList } from '../kernel/task-list.js';
-import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.js';
+import { rowSource, type ColumnReaders, type RowSource, type ScanRequest } from '../scan/row-source.js';
 import { bySortedPid } from './sorted-pids.js';
 
 interface OpenFile {
@@ -11,24 +11,14 @@ interface OpenFile {
   file: number;
 }
 
-/** One row per descriptor of every process. */
-export function processOpenFiles(kernel: Kernel, request: ScanRequest): RowSource {
-  const files = kernel.decoder(FileObjects);
-  const paths = kernel.decoder(Paths);
-  const pinnedFds = request.pin('fd').values;
-  const only = pinnedFds?.length === 1 ? Number(pinnedFds[0]) : undefined;
-  function* all(): Generator<OpenFile> {
-    for (const task of bySortedPid(kernel.decoder(TaskList), request)) {
-      if (task.files === 0) continue;
-      const pid = task.tgid;
-      const fd = only !== undefined && only >= 0 && Number.isInteger(only) ? only : undefined;
-      for (const entry of files.descriptors(task.files, request.budget, fd)) yield { pid, ...entry };
-    }
-  }
-  return rowSource(
-    'process_open_files',
-    all(),
-    {
+/** Made once for a kernel: what is made anew for each scan is compiled anew for each. */
+class Columns {
+  readonly readers: ColumnReaders<'process_open_files', OpenFile>;
+
+  constructor(kernel: Kernel) {
+    const files = kernel.decoder(FileObjects);
+    const paths = kernel.decoder(Paths);
+    this.readers = {
       pid: (item) => item.pid,
       fd: (item) => item.fd,
       path: (item) => paths.ofPath(files.pathOf(item.file)) ?? '',
@@ -42,7 +32,26 @@ export function processOpenFiles(kernel: Kernel, request: ScanRequest): RowSourc
         return `${major}:${minor}`;
       },
       file_addr: (item) => item.file,
-    },
-    { sortedBy: { column: 'pid', descending: false } },
-  );
+    };
+  }
+}
+
+/** One row per descriptor of every process. */
+export function processOpenFiles(kernel: Kernel, request: ScanRequest): RowSource {
+  const { readers } = kernel.decoder(Columns);
+  return rowSource('process_open_files', openFiles(kernel, request), readers, {
+    sortedBy: { column: 'pid', descending: false },
+  });
+}
+
+function* openFiles(kernel: Kernel, request: ScanRequest): Generator<OpenFile> {
+  const files = kernel.decoder(FileObjects);
+  const pinnedFds = request.pin('fd').values;
+  const only = pinnedFds?.length === 1 ? Number(pinnedFds[0]) : undefined;
+  const fd = only !== undefined && only >= 0 && Number.isInteger(only) ? only : undefined;
+  for (const task of bySortedPid(kernel.decoder(TaskList), request)) {
+    if (task.files === 0) continue;
+    const pid = task.tgid;
+    for (const entry of files.descriptors(task.files, request.budget, fd)) yield { pid, ...entry };
+  }
 }

@@ -7,39 +7,27 @@ import { KthreadNames } from '../kernel/kthread-name.js';
 import type { Task } from '../kernel/task.js';
 import { TaskList } from '../kernel/task-list.js';
 import { WaitChannels } from '../kernel/wchan.js';
-import { rowSource, type KeptRows, type RowSource, type ScanRequest } from '../scan/row-source.js';
+import { rowSource, type ColumnReaders, type KeptRows, type RowSource, type ScanRequest } from '../scan/row-source.js';
 import { pinnedTasks } from './pinned-tasks.js';
 
 const nsPerSecond = 1e9;
 const nsPerMs = 1e6;
 
-/** Rows of one kernel: lookups of a process that follow each other at one instant, as joins make them, read it once. */
-class ProcessRows {
-  readonly kept: KeptRows = new WeakMap();
-}
+type Readers = ColumnReaders<'processes', Task>;
 
-/** One row per thread group leader. */
-export function processes(kernel: Kernel, request: ScanRequest): RowSource {
-  const { budget } = request;
-  const tasks = kernel.decoder(TaskList);
-  const spaces = kernel.decoder(AddressSpaces);
-  const paths = kernel.decoder(Paths);
-  const fs = kernel.types.struct('fs_struct', 'root', 'pwd');
-  const exePath = (task: Task) => (task.mm === 0 ? 0 : spaces.executable(task.mm));
-  const times = new Map<Task, CpuTime>();
-  const timeOf = (task: Task): CpuTime => {
-    let time = times.get(task);
-    if (!time) {
-      times.clear();
-      times.set(task, (time = processCpuTime(kernel, task, budget)));
-    }
-    return time;
-  };
-  const below = (task: Task, member: string) => (task.fs === 0 ? null : paths.ofPath(task.fs + fs.offset(member)));
-  return rowSource(
-    'processes',
-    pinnedTasks(tasks, request),
-    {
+/** What the scans of one kernel share: what is made anew for each scan is compiled anew for each. */
+class Processes {
+  /** Lookups of a process that follow each other at one instant, as joins make them, read it once. */
+  readonly kept: KeptRows = new WeakMap();
+  readonly readers: Omit<Readers, 'user_time' | 'system_time'>;
+
+  constructor(kernel: Kernel) {
+    const spaces = kernel.decoder(AddressSpaces);
+    const paths = kernel.decoder(Paths);
+    const fs = kernel.types.struct('fs_struct', 'root', 'pwd');
+    const exePath = (task: Task) => (task.mm === 0 ? 0 : spaces.executable(task.mm));
+    const below = (task: Task, member: string) => (task.fs === 0 ? null : paths.ofPath(task.fs + fs.offset(member)));
+    this.readers = {
       pid: (task) => task.tgid,
       name: (task) => (task.kthread ? KthreadNames.of(kernel, task) : task.comm),
       path: (task) => {
@@ -62,8 +50,6 @@ export function processes(kernel: Kernel, request: ScanRequest): RowSource {
       },
       resident_size: (task) => (task.mm === 0 ? null : spaces.residentBytes(task.mm)),
       total_size: (task) => (task.mm === 0 ? null : spaces.totalBytes(task.mm)),
-      user_time: (task) => Math.floor(timeOf(task).userNs / nsPerMs),
-      system_time: (task) => Math.floor(timeOf(task).systemNs / nsPerMs),
       start_time: (task) => Math.floor(task.startNs / nsPerSecond),
       parent: (task) => task.parent,
       pgroup: (task) => task.processGroup,
@@ -82,7 +68,26 @@ export function processes(kernel: Kernel, request: ScanRequest): RowSource {
       task_addr: (task) => task.address,
       mm_addr: (task) => task.mm || null,
       quality: (task) => task.quality,
+    };
+  }
+}
+
+/** One row per thread group leader. */
+export function processes(kernel: Kernel, request: ScanRequest): RowSource {
+  const { kept, readers } = kernel.decoder(Processes);
+  let last: { task: Task; time: CpuTime } | undefined;
+  const timeOf = (task: Task): CpuTime => {
+    if (last?.task !== task) last = { task, time: processCpuTime(kernel, task, request.budget) };
+    return last.time;
+  };
+  return rowSource(
+    'processes',
+    pinnedTasks(kernel.decoder(TaskList), request),
+    {
+      ...readers,
+      user_time: (task) => Math.floor(timeOf(task).userNs / nsPerMs),
+      system_time: (task) => Math.floor(timeOf(task).systemNs / nsPerMs),
     },
-    { note: (task, reason) => task.note(reason), quality: 'quality', kept: kernel.decoder(ProcessRows).kept },
+    { note: (task, reason) => task.note(reason), quality: 'quality', kept },
   );
 }
