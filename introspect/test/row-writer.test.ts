@@ -3,6 +3,7 @@ import { frameHeader, frameType } from '../src/gen/wire.js';
 import type { ColumnType } from '../src/gen/relations.js';
 import { RowWriter } from '../src/server/row-writer.js';
 import { encodeText } from '../src/server/encoded-text.js';
+import { batchBytes, FramePool } from '../src/server/frame-pool.js';
 import { decodeRows } from './support/decode-rows.js';
 
 const types: ColumnType[] = ['int8', 'text', 'float8', 'bool', 'int4', 'text'];
@@ -89,4 +90,23 @@ test('a row that is dropped leaves no trace', () => {
     else writer.endRow();
   }
   expect(decodeRows(writer.take(1n).subarray(frameHeader.size), ['text'])).toEqual([['kept'], ['kept too']]);
+});
+
+test('a buffer is used again when its frame was given back, and not before', () => {
+  const pool = new FramePool();
+  const [first, second] = [pool.take(), pool.take()];
+  expect(first.length).toBe(batchBytes);
+  expect(second.buffer).not.toBe(first.buffer);
+  pool.giveBack(first.subarray(0, 100));
+  const third = pool.take();
+  expect(third.buffer).toBe(first.buffer);
+  expect(third.length).toBe(batchBytes);
+});
+
+test('what is given back twice, or was never lent, is not lent to two', () => {
+  const pool = new FramePool();
+  const lent = pool.take();
+  for (const frame of [lent, lent, Buffer.from(new ArrayBuffer(batchBytes))]) pool.giveBack(frame);
+  expect(pool.take().buffer).toBe(lent.buffer);
+  expect(pool.take().buffer).not.toBe(lent.buffer);
 });

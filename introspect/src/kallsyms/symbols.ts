@@ -1,6 +1,6 @@
 /**
  * The decoded symbol table: names as bytes in one buffer, found by hash, addresses in ascending order.
- * Strings are made only for symbols that are asked for.
+ * Strings are made only for symbols that are asked for, and kept.
  */
 import type { Gva } from '../memory/address.js';
 import type { KallsymsTables } from './locate.js';
@@ -15,12 +15,14 @@ export class Symbols {
   readonly #addresses: Float64Array;
   readonly #buckets: Int32Array;
   readonly #mask: number;
+  readonly #names: (string | undefined)[];
 
   constructor(bytes: Uint8Array, starts: Uint32Array, addresses: Float64Array) {
     this.count = addresses.length;
     this.#bytes = bytes;
     this.#starts = starts;
     this.#addresses = addresses;
+    this.#names = new Array<string | undefined>(this.count).fill(undefined);
     const size = 1 << (32 - Math.clz32(this.count * 2));
     this.#mask = size - 1;
     this.#buckets = new Int32Array(size).fill(-1);
@@ -43,11 +45,11 @@ export class Symbols {
   }
 
   name(symbol: number): string {
-    return Buffer.from(
+    return (this.#names[symbol] ??= Buffer.from(
       this.#bytes.buffer,
       this.#starts[symbol]! + 1,
       this.#starts[symbol + 1]! - this.#starts[symbol]! - 1,
-    ).toString('latin1');
+    ).toString('latin1'));
   }
 
   address(symbol: number): Gva {

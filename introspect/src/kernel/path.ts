@@ -10,6 +10,7 @@ import type { Kernel } from './kernel.js';
 const longestPath = 4096;
 const longestName = 255;
 const mostSteps = 4096;
+const mostKnown = 16384;
 
 export interface PathRoot {
   dentry: Gva;
@@ -34,6 +35,9 @@ export class Paths {
   readonly #inodeNumber: number;
   readonly #pathMount: number;
   readonly #pathDentry: number;
+  /** Paths of this instant by dentry: many processes have the same files open. */
+  readonly #known = new Map<Gva, { vfsmount: Gva; path: string }>();
+  #instant = -1;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -64,7 +68,17 @@ export class Paths {
     const vfsmount = space.pointer(path + this.#pathMount);
     const dentry = space.pointer(path + this.#pathDentry);
     if (vfsmount === 0 || dentry === 0) return null;
-    return this.#named(dentry, vfsmount) ?? this.#walk(dentry, vfsmount, undefined)! + this.#deletedMark(dentry);
+    const known = this.#knownNow().get(dentry);
+    if (known?.vfsmount === vfsmount) return known.path;
+    const found = this.#named(dentry, vfsmount) ?? this.#walk(dentry, vfsmount, undefined)! + this.#deletedMark(dentry);
+    this.#known.set(dentry, { vfsmount, path: found });
+    return found;
+  }
+
+  #knownNow(): Map<Gva, { vfsmount: Gva; path: string }> {
+    if (this.#instant !== this.#kernel.instant || this.#known.size >= mostKnown) this.#known.clear();
+    this.#instant = this.#kernel.instant;
+    return this.#known;
   }
 
   rootOf(path: Gva): PathRoot {
