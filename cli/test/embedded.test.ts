@@ -1,5 +1,6 @@
 /** The life of an embedded server, in a state folder of its own. */
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { daemonsOf, isAlive } from '../src/base/proc.js';
@@ -55,6 +56,12 @@ test('up makes everything, and again changes nothing', async () => {
   expect(await serverPid()).toBe(pid);
   expect(await query('show listen_addresses')).toBe('');
   expect((await status()).introspect).toBe('running');
+});
+
+test('guests come before introspect where processors are few', async () => {
+  const { folders } = await status();
+  const introspect = Number(readFileSync(join(folders.run, 'introspect.pid'), 'utf8'));
+  expect(getPriority(introspect)).toBe(getPriority(await serverPid()) + 5);
 });
 
 test('the console reaches the guest from a pipe', async () => {

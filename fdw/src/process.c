@@ -105,7 +105,7 @@ static int open_log(const struct process *process) {
 }
 
 /* In the child, between fork and exec: only async-signal-safe calls. The lock goes on as descriptor 3. */
-static void become(char *const *argv, int lock, int log) {
+static void become(const struct process *process, char *const *argv, int lock, int log) {
   sigset_t none;
   int null = open("/dev/null", O_RDONLY), score;
 
@@ -128,6 +128,7 @@ static void become(char *const *argv, int lock, int log) {
     (void)!write(score, "0", 1);
     close(score);
   }
+  if (process->nice != 0) (void)!nice(process->nice);
   if (chdir("/") == 0) execv(argv[0], argv);
   _exit(127);
 }
@@ -146,7 +147,7 @@ bool process_start(struct process *process, char *const *argv) {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   pid = fork();
-  if (pid == 0) become(argv, lock, log);
+  if (pid == 0) become(process, argv, lock, log);
   sigprocmask(SIG_SETMASK, &before, NULL);
   process->started = GetCurrentTimestamp();
   if (pid > 0) {

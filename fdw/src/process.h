@@ -11,6 +11,7 @@
 struct process {
   char *name; /* for messages and files: <folder>/<name>.pid, <folder>/log/<name>.log */
   char *folder;
+  int nice;        /* above that of this process, for all its threads */
   pid_t pid;       /* 0: not running, as far as known */
   bool ours;       /* a child of this process: its end is told by waitpid */
   bool ended_well; /* our child exited with status 0; the owner clears it */

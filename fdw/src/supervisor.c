@@ -19,6 +19,9 @@
 
 #define TICK_MS    1000
 #define COLLECT_MS 20
+/* Where guests and who looks at them want more processors than there are, guests come first: they get three
+ * quarters of one that is shared. Not more, since a view takes up memory for as long as it is open. */
+#define INTROSPECT_NICE 5
 
 /* What one look at linuxsql.machine says. */
 struct wish {
@@ -261,6 +264,7 @@ void linuxsql_supervisor_main(Datum argument) {
   MemoryContextSwitchTo(loop);
   make_folders();
   name_process(&supervisor.introspect, "introspect");
+  supervisor.introspect.nice = INTROSPECT_NICE;
   before_shmem_exit(stop_introspect, (Datum)0);
   worker_transaction("starting machines", autostart, NULL);
   for (;;) {
