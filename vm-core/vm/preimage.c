@@ -6,9 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#ifdef __x86_64__
-#include <emmintrin.h>
-#endif
 
 #include "gen/telemetry.h"
 
@@ -164,17 +161,6 @@ static uint64_t take_slot_locked(struct preimages *preimages) {
   return number;
 }
 
-/* Past the caches: few pre-images are ever read, and what the guest works on shall stay there. */
-static void copy_page(uint8_t *to, const uint8_t *from) {
-#ifdef __x86_64__
-  for (size_t at = 0; at < PAGE_BYTES; at += sizeof(__m128i))
-    _mm_stream_si128((__m128i *)(to + at), _mm_load_si128((const __m128i *)(from + at)));
-  _mm_sfence();
-#else
-  memcpy(to, from, PAGE_BYTES);
-#endif
-}
-
 static void save_locked(struct preimages *preimages, uint64_t page, uint64_t first) {
   uint64_t full = header_of(preimages)->slot_count, number = full;
   while (number == full) {
@@ -182,7 +168,7 @@ static void save_locked(struct preimages *preimages, uint64_t page, uint64_t fir
     number = take_slot_locked(preimages);
     if (number == full) lose_oldest_locked(preimages);
   }
-  copy_page(bytes_of(preimages, number), preimages->ram + page * PAGE_BYTES);
+  memcpy(bytes_of(preimages, number), preimages->ram + page * PAGE_BYTES, PAGE_BYTES);
   uint32_t *head = head_of(preimages, page);
   *slot_of(preimages, number) =
       (struct preimage_slot){.page = page, .first = first, .last = preimages->epoch, .next = *head};
