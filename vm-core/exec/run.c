@@ -21,9 +21,12 @@ struct engine {
   struct jit *jit;           /* NULL: interpreter only */
   struct lockstep *lockstep; /* NULL: off */
   struct breakpoints breakpoints;
-  uint64_t epoch_done; /* instret of the last epoch callback */
-  uint64_t trap_instret;
+  uint64_t instret;      /* of the last arrival */
+  bool idled;            /* time has gone on without an instruction since */
+  bool asked;            /* to stop, as soon as the hart stands where a run may end */
+  uint64_t trap_instret; /* of the last exception; UINT64_MAX: none, or time has gone on since */
   unsigned stuck;
+  uint64_t wait_instret; /* of the last wait */
   uint64_t traps, interrupts, waits, insns_start;
 };
 
@@ -39,8 +42,8 @@ struct engine *engine_create(struct hart *hart, enum engine_kind kind, const str
   if (!engine) return NULL;
   engine->hart = hart;
   if (owner) engine->owner = *owner;
-  engine->epoch_done = UINT64_MAX;
-  engine->insns_start = hart_instret(hart);
+  engine->instret = engine->insns_start = hart_instret(hart);
+  engine->trap_instret = engine->wait_instret = UINT64_MAX;
   if (!block_store_init(&engine->blocks, hart)) {
     free(engine);
     return NULL;
@@ -125,12 +128,43 @@ const char *stop_reason_name(enum stop_reason reason) {
 
 static uint64_t next_epoch(uint64_t instret) { return (instret / EPOCH_INSNS + 1) * EPOCH_INSNS; }
 
-/* Outside input is taken in at multiples of EPOCH_INSNS, once each. */
-static void epoch(struct engine *engine) {
+/* A new instant. What comes from outside comes now, before anything else happens at it, and at no instant
+ * twice: so an instant that a run has stopped at is complete, and a replay that stops at it stands at the
+ * same. */
+static void arrive(struct engine *engine, const struct run_limits *limits) {
+  const struct run_owner *owner = &engine->owner;
   uint64_t now = hart_instret(engine->hart);
-  if (now % EPOCH_INSNS || now == engine->epoch_done) return;
-  engine->epoch_done = now;
-  if (engine->owner.epoch) engine->owner.epoch(engine->owner.opaque);
+  bool retired = now != engine->instret, epoch = retired && now % EPOCH_INSNS == 0;
+  bool takes_input = engine->idled || epoch || (retired && now >= limits->stop_at_instret);
+  if (engine->idled) engine->trap_instret = UINT64_MAX;
+  engine->instret = now;
+  engine->idled = false;
+  if (takes_input && owner->input) owner->input(owner->opaque);
+  if (epoch && owner->epoch) owner->epoch(owner->opaque);
+}
+
+/* What an instant brings by itself. Doing it twice is doing it once. */
+static void settle(struct engine *engine) {
+  struct hart *hart = engine->hart;
+  event_fire_due(hart);
+  int irq = hart_pending_interrupt(hart);
+  if (irq >= 0) {
+    engine->interrupts++;
+    engine->stuck = 0;
+    hart->waiting = false;
+    hart_take_interrupt(hart, (unsigned)irq);
+  }
+  if (hart->waiting && hart_wfi_ready(hart)) hart->waiting = false;
+  /* The interrupt comes before the first instruction of user mode. */
+  if (hart->stop_request == STOP_FIRST_USER && hart->priv != PRIV_U) hart->stop_request = STOP_NONE;
+}
+
+/* Whether to stop because another thread asks. An exception was taken at this instant, or its next fetch was
+ * walked for: a run that only counts instructions stops before that, so the hart goes on by one. */
+static bool asked_to_stop(struct engine *engine) {
+  struct hart *hart = engine->hart;
+  if (atomic_exchange_explicit(&hart->attention, 0, memory_order_acquire)) engine->asked = true;
+  return engine->asked && !hart->fetching && engine->trap_instret != hart_instret(hart);
 }
 
 static void set_budget(struct hart *hart, uint64_t stop_at) {
@@ -146,18 +180,18 @@ static void set_budget(struct hart *hart, uint64_t stop_at) {
 static enum stop_reason wait_for_event(struct engine *engine, const struct run_limits *limits) {
   struct hart *hart = engine->hart;
   const struct run_owner *owner = &engine->owner;
-  uint64_t event = event_next_ns(hart), now = hart_time_ns(hart);
+  uint64_t event = event_next_ns(hart), now = hart_time_ns(hart), passed = 0;
   if (event == EVENT_NEVER) {
     if (limits->stop_on_idle) return STOP_IDLE;
-    if (!owner->idle_forever || !owner->idle_forever(owner->opaque)) return STOP_HALTED;
-    if (owner->epoch) owner->epoch(owner->opaque);
-    return STOP_NONE;
+    if (!owner->idle_forever || !owner->idle_forever(owner->opaque, &passed)) return STOP_HALTED;
+  } else {
+    uint64_t ns = event - now;
+    if (limits->stop_on_idle && ns >= IDLE_NS) return STOP_IDLE;
+    passed = owner->idle_wait ? owner->idle_wait(owner->opaque, ns) : ns;
+    if (passed > ns) passed = ns;
   }
-  uint64_t ns = event - now;
-  if (limits->stop_on_idle && ns >= IDLE_NS) return STOP_IDLE;
-  uint64_t passed = owner->idle_wait ? owner->idle_wait(owner->opaque, ns) : ns;
-  hart->idle_ns += passed < ns ? passed : ns;
-  if (passed < ns && owner->epoch) owner->epoch(owner->opaque);
+  hart->idle_ns += passed;
+  engine->idled = passed > 0;
   return STOP_NONE;
 }
 
@@ -174,27 +208,29 @@ static void take_exception(struct engine *engine, const struct run_limits *limit
   }
 }
 
+/* Asked for by what an instruction is or does: the hart stops right there. */
+static bool stops_at_once(enum stop_reason reason) {
+  return reason && reason != STOP_REQUESTED && reason != STOP_FIRST_USER;
+}
+
 /* Events, interrupts and waiting between two stretches of execution. STOP_NONE: the hart may run. */
 static enum stop_reason between(struct engine *engine, const struct run_limits *limits) {
   struct hart *hart = engine->hart;
   for (;;) {
+    if (stops_at_once(hart->stop_request)) {
+      engine->instret = hart_instret(hart);
+      return hart->stop_request;
+    }
+    arrive(engine, limits);
+    settle(engine);
     if (hart->stop_request) return hart->stop_request;
     if (hart_instret(hart) >= limits->stop_at_instret) return STOP_BUDGET;
-    if (atomic_exchange_explicit(&hart->attention, 0, memory_order_acquire)) return STOP_REQUESTED;
-    epoch(engine);
-    event_fire_due(hart);
-    if (hart->stop_request) continue;
-    int irq = hart_pending_interrupt(hart);
-    if (irq >= 0) {
-      engine->interrupts++;
-      engine->stuck = 0;
-      hart->waiting = false;
-      hart_take_interrupt(hart, (unsigned)irq);
-    }
-    if (hart->waiting && hart_wfi_ready(hart)) hart->waiting = false;
+    if (asked_to_stop(engine)) return STOP_REQUESTED;
     if (!hart->waiting && engine->stuck < STUCK_TRAPS) return STOP_NONE;
+    if (engine->asked) return STOP_REQUESTED; /* stuck: it may never go on */
     engine->stuck = 0;
-    engine->waits++;
+    if (engine->wait_instret != hart_instret(hart)) engine->waits++;
+    engine->wait_instret = hart_instret(hart);
     enum stop_reason reason = wait_for_event(engine, limits);
     if (reason) return reason;
   }
@@ -221,13 +257,14 @@ enum stop_reason run_hart(struct engine *engine, const struct run_limits *limits
   struct hart *hart = engine->hart;
   hart->stop_request = STOP_NONE;
   hart->stop_on_first_user = limits->stop_on_first_user;
+  engine->asked = false;
   if (breakpoints_set(&engine->breakpoints, limits, &engine->blocks)) block_flush(&engine->blocks);
   if (engine->lockstep) lockstep_set_breakpoints(engine->lockstep, limits);
   for (;;) {
     enum stop_reason reason = between(engine, limits);
     if (reason) return reason;
     hart->leave = false;
-    set_budget(hart, limits->stop_at_instret);
+    set_budget(hart, engine->asked ? hart_instret(hart) + 1 : limits->stop_at_instret);
     if (!engine->lockstep) {
       run_stretch(engine, limits);
     } else {

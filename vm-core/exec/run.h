@@ -1,7 +1,13 @@
 /* The outer loop: runs a hart until a limit, a device or another thread stops it. Hart thread.
  *
  * Only this module takes traps and fires events. run_hart may be called again after any return and goes on
- * exactly where it stopped: where it stops never changes what the guest sees. */
+ * exactly where it stopped: where it stops never changes what the guest sees.
+ *
+ * An instant is one (instret, time_ns). What happens at it has an order: outside input, events that are due,
+ * an interrupt or the end of WFI; then the next instruction begins, which retires or takes an exception. A
+ * run ends between the interrupt and the next instruction, so that instret and time_ns say all about where it
+ * stands. Exceptions to this are what a breakpoint, an exception or an ecall stops at, and a hart whose trap
+ * handler cannot be fetched. */
 #ifndef EXEC_RUN_H
 #define EXEC_RUN_H
 
@@ -45,14 +51,17 @@ struct run_limits {
 
 /* The machine around the hart. Every member may be NULL. */
 struct run_owner {
-  /* At each input epoch, and whenever idle_wait returned early: take in logged outside input. */
+  /* Take in logged outside input: when an input epoch or stop_at_instret is reached, and when waiting has let
+   * time go on. Never at the instant a run begins at. */
+  void (*input)(void *opaque);
+  /* An input epoch was reached, after input(). */
   void (*epoch)(void *opaque);
   /* The hart waits for `ns` of virtual time. Sleep on the host as far as wanted and return how many ns have
    * passed (at most ns); NULL or the same value back: jump at once. */
   uint64_t (*idle_wait)(void *opaque, uint64_t ns);
-  /* WFI and no event is queued: wait for outside input; true when there is some (epoch is called then),
-   * false: STOP_HALTED. */
-  bool (*idle_forever)(void *opaque);
+  /* WFI and no event is queued: wait for outside input. *passed, at first 0: how many ns go by
+   * meanwhile, of which a replay learns from the input's record. False: STOP_HALTED. */
+  bool (*idle_forever)(void *opaque, uint64_t *passed);
   void *opaque;
 };
 

@@ -58,13 +58,20 @@ static void read_from_database(struct input *input) {
   memcpy(next->payload, row.payload, row.size);
 }
 
-/* Records of other boots than the present one are not for now: they wait or are over. */
+/* Records of other boots than the present one are not for now: they wait or are over. That a boot went on
+ * from a checkpoint is known from how the replay began. */
 static void read_next(struct input *input) {
   input->begun = true;
-  if (input->replay)
-    read_from_file(input);
-  else
-    read_from_database(input);
+  do {
+    if (input->replay)
+      read_from_file(input);
+    else
+      read_from_database(input);
+  } while (input->has_next && strcmp(input->next.kind, "restore") == 0);
+}
+
+void input_begin(struct input *input) {
+  if (input->replaying && !input->begun) read_next(input);
 }
 
 bool input_replayed(void *opaque, const char *kind, void *payload, uint32_t size) {
@@ -184,8 +191,7 @@ static bool missed(const struct input *input) {
           input->next.time_ns < hart_time_ns(&machine->hart));
 }
 
-static void replay(struct input *input) {
-  if (!input->begun) read_next(input);
+static bool replay(struct input *input) {
   bool taken = due(input);
   while (due(input)) {
     const struct input_record *record = &input->next;
@@ -193,9 +199,8 @@ static void replay(struct input *input) {
     if (strcmp(record->kind, "frame") == 0) frame_to_device(input, record->payload, record->size);
     read_next(input);
   }
-  /* The run under way does not know yet where it has to stop for the next one. */
-  if (taken) hart_request_attention(&input->machine->hart);
   if (missed(input)) input->diverged = true;
+  return taken;
 }
 
 static bool console_ready(const struct input *input) {
@@ -206,30 +211,13 @@ static bool log_may_take(const struct input *input) {
   return !input->retry_ns || host_now_ns() >= input->retry_ns;
 }
 
-void input_hold(struct input *input) {
-  input->held = true;
-  input->held_instret = hart_instret(&input->machine->hart);
-  input->held_time_ns = hart_time_ns(&input->machine->hart);
-}
-
-void input_release(struct input *input) { input->held = false; }
-
-static bool held(const struct input *input) {
-  const struct hart *hart = &input->machine->hart;
-  return input->held && input->held_instret == hart_instret(hart) &&
-         input->held_time_ns == hart_time_ns(hart);
-}
-
 bool input_waiting(const struct input *input) {
-  if (input->replaying) return due(input);
-  return (console_ready(input) || frame_ready(input)) && log_may_take(input);
+  return !input->replaying && (console_ready(input) || frame_ready(input)) && log_may_take(input);
 }
 
-bool input_ready(const struct input *input) {
-  return input_waiting(input) && (input->replaying || !held(input));
+uint64_t input_retry_ns(const struct input *input) {
+  return (console_ready(input) || frame_ready(input)) && !log_may_take(input) ? input->retry_ns : UINT64_MAX;
 }
-
-bool input_held_back(const struct input *input) { return input_waiting(input) && !input_ready(input); }
 
 /* false: the log is full, the input must wait. */
 static bool logged(struct input *input, const char *kind, const void *payload, size_t size) {
@@ -238,7 +226,8 @@ static bool logged(struct input *input, const char *kind, const void *payload, s
   return good;
 }
 
-static void take_console(struct input *input) {
+static bool take_console(struct input *input) {
+  bool taken = false;
   while (console_ready(input) && log_may_take(input)) {
     uint8_t chunk[INPUT_CHUNK];
     size_t room = device_room(input), size = 0;
@@ -247,7 +236,8 @@ static void take_console(struct input *input) {
     for (; size < room && size < input->count; size++)
       chunk[size] = input->queue[(input->head + size) % INPUT_QUEUE_BYTES];
     pthread_mutex_unlock(&input->lock);
-    if (!logged(input, "console", chunk, size)) return;
+    if (!logged(input, "console", chunk, size)) break;
+    taken = true;
     pthread_mutex_lock(&input->lock);
     input->head = (input->head + size) % INPUT_QUEUE_BYTES;
     input->count -= size;
@@ -255,29 +245,28 @@ static void take_console(struct input *input) {
     pthread_mutex_unlock(&input->lock);
     to_device(input, chunk, size);
   }
+  return taken;
 }
 
 /* Frames that come while no driver listens are as if they had never been. */
-static void take_frames(struct input *input) {
+static bool take_frames(struct input *input) {
   struct packet packet;
+  bool taken = false;
   if (packet_queue_count(&input->packets) && !net_listening(&input->machine->net))
     packet_queue_clear(&input->packets);
   while (frame_ready(input) && log_may_take(input)) {
     packet_queue_peek(&input->packets, &packet);
-    if (!logged(input, "frame", packet.frame, packet.size)) return;
+    if (!logged(input, "frame", packet.frame, packet.size)) break;
+    taken = true;
     packet_queue_drop(&input->packets);
     frame_to_device(input, packet.frame, packet.size);
   }
+  return taken;
 }
 
 void input_take(struct input *input) {
-  if (input->replaying) {
-    replay(input);
-    return;
-  }
-  if (held(input)) return;
-  take_console(input);
-  take_frames(input);
+  bool taken = input->replaying ? replay(input) : take_console(input) | take_frames(input);
+  if (taken) hart_request_attention(&input->machine->hart);
 }
 
 bool input_log(void *opaque, const char *kind, const void *payload, uint32_t size) {
@@ -306,7 +295,8 @@ uint64_t input_next_stop(const struct input *input) {
 uint64_t input_limit_idle(const struct input *input, uint64_t ns) {
   const struct machine *machine = input->machine;
   if (!input->has_next || input->next.generation != machine->generation ||
-      input->next.instret != hart_instret(&machine->hart))
+      input->next.instret != hart_instret(&machine->hart) ||
+      input->next.time_ns <= hart_time_ns(&machine->hart))
     return ns;
   uint64_t left = input->next.time_ns - hart_time_ns(&machine->hart);
   return left < ns ? left : ns;

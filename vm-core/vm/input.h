@@ -1,9 +1,9 @@
 /* Outside input on its way to the guest: bounded queues of console bytes and of network frames, and the log
  * that makes them replayable.
  *
- * Any thread may put input in; the hart thread takes it at input epochs, when idle and when it starts to
- * run, logs it with the instant (instret, time_ns) and hands it to its device. With --replay
- * nothing comes from outside: the logged records are delivered at their instants. */
+ * Any thread may put input in; the hart thread takes it when it arrives at an instant (exec/run.h), logs it
+ * with the instant (instret, time_ns) and hands it to its device. With --replay nothing comes from outside:
+ * the logged records are delivered at their instants. */
 #ifndef VM_INPUT_H
 #define VM_INPUT_H
 
@@ -30,8 +30,6 @@ struct input {
   _Atomic size_t waiting; /* = count, readable without the lock */
   uint8_t *queue;
   struct packet_queue packets;
-  bool held; /* at held_instret and held_time_ns nothing more is taken */
-  uint64_t held_instret, held_time_ns;
   uint64_t retry_ns; /* host time before which a full log is not asked again; 0: it took the last record */
   FILE *log;         /* --input-log */
   bool replaying;    /* nothing comes from outside; `next` is the next record */
@@ -57,19 +55,15 @@ void input_replace(struct input *input, const uint8_t *bytes, size_t size);
 /* Queue a frame of the network; one that finds no room is counted and lost. Control thread. */
 void input_put_frame(struct input *input, const void *frame, size_t size);
 
-/* What was seen of the machine at this instant (a hash, a checkpoint) stays all there is at it: input that
- * waits is taken at a later one, else a replay could not tell before from after. Hart thread. */
-void input_hold(struct input *input);
-/* The guest idles for ever, so no later instant comes by itself. */
-void input_release(struct input *input);
+/* Read the first record, if records are replayed. Hart thread. */
+void input_begin(struct input *input);
 
-/* True when input_take would give the guest something. Hart thread. */
-bool input_ready(const struct input *input);
-/* True when it would, now or at the next instant. */
+/* True when input_take would give the guest something that comes from outside. Hart thread. */
 bool input_waiting(const struct input *input);
-/* True when only this instant keeps it from the guest: the next one will do. */
-bool input_held_back(const struct input *input);
-/* Give the guest what it has room for. Hart thread, hart between two instructions. */
+/* When input that waits for room in the log may try again, in host time; UINT64_MAX: there is none. */
+uint64_t input_retry_ns(const struct input *input);
+/* Give the guest what it has room for, or what was logged at this instant; the run under way then stops,
+ * because what limits it has changed. Hart thread, on arrival at an instant. */
 void input_take(struct input *input);
 
 /* The machine_hooks.log_input of file mode and --db alike; opaque is the struct input. */

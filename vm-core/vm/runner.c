@@ -48,9 +48,10 @@ static void set_end(struct runner *runner, enum run_end end, const char *reason)
 
 /* Callbacks of the run loop, hart thread inside run_hart. */
 
+static void on_input(void *opaque) { input_take(((struct runner *)opaque)->input); }
+
 static void on_epoch(void *opaque) {
   struct runner *runner = opaque;
-  input_take(runner->input);
   console_flush(runner->console);
   report(runner);
 }
@@ -98,7 +99,7 @@ static uint64_t limit_to_instant(struct runner *runner, uint64_t ns) {
   struct hart *hart = &runner->machine->hart;
   const struct step *step = &runner->step;
   if (!runner->step_open || step->kind != STEP_INSTANT || !step_here(runner) ||
-      hart_instret(hart) != step->number)
+      hart_instret(hart) != step->number || step->time_ns <= hart_time_ns(hart))
     return ns;
   uint64_t left = step->time_ns - hart_time_ns(hart);
   if (left > ns) return ns;
@@ -106,13 +107,15 @@ static uint64_t limit_to_instant(struct runner *runner, uint64_t ns) {
   return left;
 }
 
+/* Input that waits needs no more than another instant. */
+enum { INPUT_NS = 1 };
+
 static uint64_t on_idle(void *opaque, uint64_t ns) {
   struct runner *runner = opaque;
   idle_point(runner);
-  if (input_ready(runner->input)) return 0;
-  if (input_held_back(runner->input) && ns > 1) ns = 1;
+  if (input_waiting(runner->input)) return INPUT_NS;
   ns = limit_to_instant(runner, input_limit_idle(runner->input, ns));
-  if (!paced(runner) || input_waiting(runner->input)) return ns;
+  if (!paced(runner)) return ns;
   uint64_t now = hart_time_ns(&runner->machine->hart);
   uint64_t deadline = pace_deadline(&runner->pace, now, now + ns), host = host_now_ns();
   if (deadline <= host) return ns;
@@ -126,16 +129,17 @@ static uint64_t on_idle(void *opaque, uint64_t ns) {
 }
 
 /* Only outside input can go on from here, and a step does not wait for people. */
-static bool on_idle_forever(void *opaque) {
+static bool on_idle_forever(void *opaque, uint64_t *passed) {
   struct runner *runner = opaque;
   idle_point(runner);
-  input_release(runner->input);
-  if (input_ready(runner->input)) return true;
+  if (input_waiting(runner->input)) return *passed = INPUT_NS, true;
+  uint64_t ns = limit_to_instant(runner, input_limit_idle(runner->input, UINT64_MAX));
+  if (ns != UINT64_MAX) return *passed = ns, true;
   bool reachable = runner->config->control || runner->config->console == CONSOLE_STDIO;
   if (runner->mode != MODE_RUNNING || !reachable || runner->input->replaying) return false;
   console_flush(runner->console);
   report(runner);
-  sleep_until(runner, UINT64_MAX);
+  sleep_until(runner, input_retry_ns(runner->input));
   return true;
 }
 
@@ -161,7 +165,7 @@ struct machine_hooks runner_hooks(struct runner *runner, struct console *console
   return (struct machine_hooks){
       .console = {console_output, console},
       .disk = {on_store_wait, on_disk_lost, runner},
-      .run = {on_epoch, on_idle, on_idle_forever, runner},
+      .run = {on_input, on_epoch, on_idle, on_idle_forever, runner},
       .log_input = input_log,
       .log_opaque = input,
       .replayed = input_replayed,
@@ -199,15 +203,6 @@ static bool at_instant(const struct runner *runner) {
          hart_time_ns(hart) == runner->step.time_ns;
 }
 
-/* The step's instant is one at which the machine was looked at: whatever was taken at it had been taken
- * (input_hold). Lock held, and let go meanwhile: the log may have to be read. */
-static void take_replayed(struct runner *runner) {
-  if (!runner->input->replaying || runner->step.kind != STEP_INSTANT) return;
-  pthread_mutex_unlock(&runner->lock);
-  input_take(runner->input);
-  pthread_mutex_lock(&runner->lock);
-}
-
 static bool at_instret(const struct runner *runner) {
   return step_here(runner) && hart_instret(&runner->machine->hart) >= runner->step.number;
 }
@@ -229,7 +224,6 @@ static void begin_step(struct runner *runner) {
              (step->kind == STEP_INSTANT && at_instant(runner)) ||
              (step->kind == STEP_BOOT && runner->machine->generation >= step->number);
   if (met) {
-    take_replayed(runner);
     finish_step(runner, step_name(step), true);
   } else if (runner->step_max == 0 || boot_missed(runner)) {
     finish_step(runner, "budget", false);
@@ -304,7 +298,6 @@ static void stopped(struct runner *runner, enum stop_reason reason) {
   if (reason == STOP_POWEROFF) {
     power_off(runner);
   } else if (stepping && step_met(runner, reason)) {
-    take_replayed(runner);
     finish_step(runner, step_name(&runner->step), true);
   } else if (stepping && (runner->step_executed >= runner->step_max || instant_missed(runner))) {
     finish_step(runner, "budget", false);
@@ -327,7 +320,6 @@ static void run_slice(struct runner *runner) {
   limits.stop_at_instret = runner->config->stop_at < next_input ? runner->config->stop_at : next_input;
   uint64_t automatic = work_next_stop(runner);
   if (automatic < limits.stop_at_instret) limits.stop_at_instret = automatic;
-  if (input_held_back(runner->input)) limits.stop_at_instret = start + 1;
   limits.stop_on_first_user = !runner->machine->user_seen;
   if (runner->step_open) {
     uint64_t left = runner->step_max - runner->step_executed;
@@ -335,11 +327,14 @@ static void run_slice(struct runner *runner) {
     if (step_here(runner)) step_limits(&runner->step, start, &limits, &breakpoint);
   }
   runner_views_limit(runner, &limits);
+  if (input_waiting(runner->input)) { /* the next instant will do, and then the guest is not idle */
+    if (limits.stop_at_instret > start + 1) limits.stop_at_instret = start + 1;
+    limits.stop_on_idle = false;
+  }
   pthread_mutex_unlock(&runner->lock);
   runner->slice_slept_ns = 0;
   runner->slice_start_ns = host_now_ns();
   runner->in_slice = true;
-  input_take(runner->input);
   enum stop_reason reason = run_hart(runner->machine->engine, &limits);
   runner->host_run_ns = runner_host_ns(runner);
   runner->in_slice = false;
@@ -366,7 +361,7 @@ static void park(struct runner *runner) {
 
 void runner_loop(struct runner *runner) {
   pace_start(&runner->pace, hart_time_ns(&runner->machine->hart));
-  if (hart_instret(&runner->machine->hart)) input_hold(runner->input); /* it begins at a checkpoint */
+  input_begin(runner->input);
   pthread_mutex_lock(&runner->lock);
   while (!runner->quit) {
     if (runner->reboot_wanted) {

@@ -99,7 +99,6 @@ static bool begin_checkpoint(struct runner *runner, struct work *work, bool auto
     return false;
   }
   mmu_drop_writable(&machine->hart);
-  input_hold(runner->input);
   db_log_position(machine->db, &save->boot, &save->input_seq);
   seal_disk(machine, save);
   return true;
@@ -134,7 +133,6 @@ static void restore(struct runner *runner, struct work *work) {
   runner->past = past;
   runner->past_insns = insns - hart_instret(&runner->machine->hart);
   pace_start(&runner->pace, hart_time_ns(&runner->machine->hart));
-  if (work->good) input_hold(runner->input); /* as the original's was */
   pthread_mutex_lock(&runner->lock);
   if (work->good) runner->mode = MODE_PAUSED;
   pthread_mutex_unlock(&runner->lock);
@@ -151,7 +149,6 @@ static void perform(struct runner *runner, struct work *work) {
     if (!work->good) runner_quit(runner, "a transaction could not be rolled back", false);
     break;
   default:
-    input_hold(runner->input);
     machine_hash(runner->machine, work->hash);
     work->good = true;
     break;

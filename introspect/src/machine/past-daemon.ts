@@ -88,8 +88,9 @@ export class PastDaemon {
   }
 
   /**
-   * Between two instructions a trap may be taken or not yet, which instret and time do not tell. goTo() stops before it;
-   * this takes it, if that leads to pc. False, and nothing has happened that counts, when it does not.
+   * A machine stopped by a breakpoint, an ecall or a fault may stand behind an exception, which instret and time do not
+   * tell. goTo() stops before it; this takes it, if that leads to pc. False, and nothing has happened that counts, when
+   * it does not.
    */
   async takeTrap(pc: bigint, instret: bigint): Promise<boolean> {
     const stop = await this.machine.step(`pc:0x${pc.toString(16)}`, 1n, replayMs);
