@@ -139,8 +139,8 @@ Datum linuxsql_vm_state_hash(PG_FUNCTION_ARGS) {
   struct wire_reader reader = {answer.payload, answer.payload + answer.length, false};
   char *hash;
 
-  (void)wire_take_uint64_t(&reader);
-  (void)wire_take_uint64_t(&reader);
+  for (int i = 0; i < 4; i++) /* boot, instret, time_ns, pc */
+    (void)wire_take_uint64_t(&reader);
   hash = wire_take_text(&reader);
   if (reader.bad || reader.at != reader.end || strlen(hash) != 64)
     client_protocol_error(client, "a VM_HASHED frame is malformed");

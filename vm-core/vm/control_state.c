@@ -67,8 +67,10 @@ static void answer_checkpointed(struct client *client, uint64_t request, const s
 
 static void answer_hashed(struct client *client, uint64_t request, const struct work *work) {
   size_t frame = frame_begin(&client->out, FRAME_TYPE_VM_HASHED, request);
+  put_u64(&client->out, work->boot);
   put_u64(&client->out, work->instret);
   put_u64(&client->out, work->time_ns);
+  put_u64(&client->out, work->pc);
   put_str(&client->out, work->hash, strlen(work->hash));
   frame_end(&client->out, frame);
 }

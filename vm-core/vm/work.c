@@ -158,8 +158,10 @@ static void perform(struct runner *runner, struct work *work) {
 static void other(struct runner *runner, struct work *work) {
   uint64_t start = host_now_ns();
   perform(runner, work);
+  work->boot = runner->machine->generation;
   work->instret = hart_instret(&runner->machine->hart);
   work->time_ns = hart_time_ns(&runner->machine->hart);
+  work->pc = runner->machine->hart.pc;
   work->host_ns = work->pause_ns = host_now_ns() - start;
   pthread_mutex_lock(&runner->lock);
   report(runner);

@@ -18,7 +18,8 @@ struct work {
   char name[128];
   bool good;
   struct state_error error;
-  uint64_t instret, time_ns, pause_ns, began_ns, host_ns;
+  uint64_t boot, instret, time_ns, pc; /* where the machine stands when it is done */
+  uint64_t pause_ns, began_ns, host_ns;
   char hash[65];
   struct state_save save;
 };

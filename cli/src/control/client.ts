@@ -116,10 +116,11 @@ export class ControlClient {
     };
   }
 
-  /** SHA-256 of the whole state; the guest stands still meanwhile. */
-  async hash(timeoutMs?: number): Promise<{ instret: bigint; timeNs: bigint; hash: string }> {
+  /** SHA-256 of the whole state, and where it stood; the guest stands still meanwhile. */
+  async hash(timeoutMs?: number): Promise<{ boot: bigint; instret: bigint; timeNs: bigint; pc: bigint; hash: string }> {
     const answer = new PayloadReader((await this.ask('vm_hash', Buffer.alloc(0), timeoutMs)).payload);
-    return { instret: answer.u64(), timeNs: answer.u64(), hash: answer.str() };
+    const [boot, instret, timeNs, pc] = [answer.u64(), answer.u64(), answer.u64(), answer.u64()];
+    return { boot, instret, timeNs, pc, hash: answer.str() };
   }
 
   /** Returns once every input the guest was given so far is committed to the input log. */

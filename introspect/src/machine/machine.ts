@@ -36,6 +36,16 @@ export interface MachineView extends Instant {
   hotSpots?: HotSpot[];
 }
 
+/** Where a machine stood when it was hashed. */
+export interface Standing {
+  boot: bigint;
+  instret: bigint;
+  timeNs: bigint;
+  pc: bigint;
+  /** SHA-256 of hart, devices and RAM, hexadecimal. */
+  hash: string;
+}
+
 export interface MachineStatus {
   state: string;
   instret: bigint;
@@ -138,14 +148,6 @@ export class Machine {
     }
   }
 
-  async pause(): Promise<void> {
-    await this.#ask(frameType.vmPause, new FrameWriter(), viewMs);
-  }
-
-  async resume(): Promise<void> {
-    await this.#ask(frameType.vmRun, new FrameWriter(), viewMs);
-  }
-
   async step(condition: string, mostInsns: bigint, timeoutMs: number): Promise<{ met: boolean; instret: bigint }> {
     const fields = await this.#ask(frameType.vmStep, new FrameWriter().text(condition).u64(mostInsns), timeoutMs);
     fields.text();
@@ -157,10 +159,11 @@ export class Machine {
     await this.#ask(frameType.vmLogSync, new FrameWriter(), timeoutMs);
   }
 
-  /** The hash of its whole state, and the instant. */
-  async hash(timeoutMs: number): Promise<{ instret: bigint; timeNs: bigint; hash: string }> {
+  /** The hash of its whole state, and where it stood then. One that runs goes on. */
+  async hash(timeoutMs: number): Promise<Standing> {
     const fields = await this.#ask(frameType.vmHash, new FrameWriter(), timeoutMs);
-    return { instret: fields.u64(), timeNs: fields.u64(), hash: fields.text() };
+    const [boot, instret, timeNs, pc] = [fields.u64(), fields.u64(), fields.u64(), fields.u64()];
+    return { boot, instret, timeNs, pc, hash: fields.text() };
   }
 
   async #ask(type: number, payload: FrameWriter, timeoutMs: number): Promise<PayloadReader> {

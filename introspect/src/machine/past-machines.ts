@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { introspectError } from '../errors.js';
 import type { Instant } from './instant.js';
-import type { Machine } from './machine.js';
+import type { Machine, Standing } from './machine.js';
 import { PastDaemon, type Program } from './past-daemon.js';
 
 interface Entry {
@@ -39,27 +39,6 @@ export interface ReplayResult {
   seconds: number;
   hash: string;
   replayedHash: string;
-}
-
-interface Standing {
-  boot: bigint;
-  instret: bigint;
-  timeNs: bigint;
-  pc: bigint;
-  hash: string;
-}
-
-/** Where a machine stands, and the hash of its state there. One that runs is held for that long. */
-async function standAndHash(live: Machine): Promise<Standing> {
-  const runs = (await live.status()).state === 'running';
-  if (runs) await live.pause();
-  try {
-    const { generation: boot, instret, timeNs, pc } = await live.status();
-    const { hash } = await live.hash(unusedMs);
-    return { boot, instret, timeNs, pc, hash };
-  } finally {
-    if (runs) await live.resume();
-  }
 }
 
 export class PastMachines {
@@ -116,7 +95,7 @@ export class PastMachines {
    */
   async replay(live: Machine, checkpoint?: string, until?: string): Promise<ReplayResult> {
     const program = this.#need();
-    const whole = until === undefined ? await standAndHash(live) : await this.#checkpoint(program, live.name, until);
+    const whole = until === undefined ? await live.hash(unusedMs) : await this.#checkpoint(program, live.name, until);
     const { boot, instret, timeNs, pc, hash } = whole;
     await live.logSync(syncMs);
     const started = performance.now();
@@ -139,7 +118,7 @@ export class PastMachines {
   async #checkpoint(program: Program, machine: string, checkpoint: string): Promise<Standing> {
     const daemon = await PastDaemon.start(program, { machine, name: machine, checkpoint }, this.#socket());
     try {
-      return await standAndHash(daemon.machine);
+      return await daemon.machine.hash(unusedMs);
     } finally {
       daemon.kill();
     }
