@@ -1,5 +1,6 @@
 -- A Linux machine whose firmware, kernel and disk are Large Objects of this database, read by SELECT.
 -- Run it in fdw/:  psql -d linuxsql -v root="$(pwd)/.." -f demo.sql     (`npm run demo` makes everything it needs)
+-- With -v machine=NAME, or linuxsql.machine set, another machine than the oldest; it must come to the mini image's prompt.
 \set ON_ERROR_STOP on
 \pset pager off
 \if :{?root} \else
@@ -18,7 +19,9 @@ select exists (select from pg_extension where extname = 'linuxsql') and to_regcl
 select name, kind, pg_size_pretty(size) as size, left(encode(sha256, 'hex'), 16) || '…' as sha256 from linuxsql.image order by id;
 
 \echo '== A machine at its first instruction'
-select coalesce(nullif(current_setting('linuxsql.machine', true), ''), min(name)) as machine from linuxsql.machine \gset
+\if :{?machine} \else
+  select coalesce(nullif(current_setting('linuxsql.machine', true), ''), (select name from linuxsql.machine order by id limit 1)) as machine \gset
+\endif
 set linuxsql.machine = :'machine';
 select vm_stop() as before \gset
 select vm_start(paused => true) as desired;

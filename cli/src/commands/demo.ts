@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { elapsed, step } from '../base/log.js';
 import { checkout } from '../base/paths.js';
 import { parseArguments } from './arguments.js';
+import { firstMachine } from '../server/machines.js';
 import { runPsql } from './psql.js';
 import { bringUp } from './up.js';
 
@@ -10,7 +11,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   parseArguments(args, {});
   await bringUp({ machine: true });
   step('demo', `fdw/demo.sql (${elapsed()} after the start)`);
-  return runPsql(['-X', '-v', 'ON_ERROR_STOP=1', '-v', `root=${checkout}`, '-P', 'pager=off', '-f', 'demo.sql'], {
-    cwd: join(checkout, 'fdw'),
-  });
+  const variables = { ON_ERROR_STOP: '1', root: checkout, machine: firstMachine };
+  const settings = Object.entries(variables).flatMap(([name, value]) => ['-v', `${name}=${value}`]);
+  return runPsql(['-X', ...settings, '-P', 'pager=off', '-f', 'demo.sql'], { cwd: join(checkout, 'fdw') });
 }

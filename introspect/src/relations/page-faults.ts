@@ -6,7 +6,7 @@ import { claim, notAsked, type ReadTask, type TaskAtContext } from '../telemetry
 import { faultOrigin, type FaultLog } from '../telemetry/fault-log.js';
 import type { RingReader } from '../telemetry/ring-reader.js';
 import { privilegeName, signedField } from './record-fields.js';
-import { ringRecords, ringRuns } from './ring-records.js';
+import { ringRecords, ringRows } from './ring-records.js';
 
 export function causeName(code: number): string {
   return causeNames[code] ?? `Exception ${code}`;
@@ -72,24 +72,17 @@ export function pageFaults(ring: RingReader, log: FaultLog, request: ScanRequest
       satp: (item) => signedField(ring, item, record.satp),
       physical_page: (item) => (unresolved(item) ? null : signedField(ring, item, record.physicalPage)),
     },
-    {
-      sortedBy: { column: 'seq', descending: request.order?.descending ?? false },
-      records: {
-        runs: ringRuns(ring, request),
-        words: () => ring.words,
-        columns: {
-          seq: RecordColumn.word(record.seq),
-          instret: RecordColumn.word(record.instret),
-          cause: RecordColumn.text(causeField, causeName),
-          scause: RecordColumn.small(causeField),
-          fault_addr: RecordColumn.word(record.tval),
-          pc: RecordColumn.word(record.pc),
-          priv: RecordColumn.text(privField, privilegeName),
-          pid: RecordColumn.found(pids),
-          satp: RecordColumn.word(record.satp),
-          physical_page: RecordColumn.wordOrNull(record.physicalPage),
-        },
-      },
-    },
+    ringRows(ring, request, {
+      seq: RecordColumn.word(record.seq),
+      instret: RecordColumn.word(record.instret),
+      cause: RecordColumn.text(causeField, causeName),
+      scause: RecordColumn.small(causeField),
+      fault_addr: RecordColumn.word(record.tval),
+      pc: RecordColumn.word(record.pc),
+      priv: RecordColumn.text(privField, privilegeName),
+      pid: RecordColumn.found(pids),
+      satp: RecordColumn.word(record.satp),
+      physical_page: RecordColumn.wordOrNull(record.physicalPage),
+    }),
   );
 }

@@ -3,8 +3,8 @@
  * the ring's private chunk. What was taken is valid until the next is.
  */
 import type { Budget } from '../memory/budget.js';
-import type { RecordRun } from '../scan/record-columns.js';
-import type { ScanRequest } from '../scan/row-source.js';
+import type { RecordColumn, RecordRun } from '../scan/record-columns.js';
+import type { ScanRequest, SourceOptions } from '../scan/row-source.js';
 import type { RingReader } from '../telemetry/ring-reader.js';
 
 const firstChunk = 64;
@@ -13,12 +13,24 @@ const instretOffset = 8;
 
 type Range = readonly [low: number, high: number];
 
+/** For rowSource: the records as rows of these columns, and their order. */
+export function ringRows(
+  ring: RingReader,
+  request: ScanRequest,
+  columns: Record<string, RecordColumn>,
+): Pick<SourceOptions<number>, 'sortedBy' | 'records'> {
+  return {
+    sortedBy: { column: 'seq', descending: request.order?.descending ?? false },
+    records: { runs: ringRuns(ring, request), words: () => ring.words, columns },
+  };
+}
+
 export function* ringRecords(ring: RingReader, request: ScanRequest): Generator<number> {
   for (const { item, step, count } of ringRuns(ring, request))
     for (let record = 0; record < count; record++) yield item + record * step;
 }
 
-export function* ringRuns(ring: RingReader, request: ScanRequest): Generator<RecordRun> {
+function* ringRuns(ring: RingReader, request: ScanRequest): Generator<RecordRun> {
   const descending = request.order?.column === 'seq' && request.order.descending;
   const ranges = rangesOf(ring, request);
   for (const [low, high] of descending ? ranges.reverse() : ranges) {

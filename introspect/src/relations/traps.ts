@@ -4,7 +4,7 @@ import { rowSource, type RowSource, type ScanRequest } from '../scan/row-source.
 import type { RingReader } from '../telemetry/ring-reader.js';
 import { causeName } from './page-faults.js';
 import { privilegeName, signedField } from './record-fields.js';
-import { ringRecords, ringRuns } from './ring-records.js';
+import { ringRecords, ringRows } from './ring-records.js';
 
 /** Privileged specification 20211203, table 3.6. */
 const interruptNames: Record<number, string> = {
@@ -42,23 +42,16 @@ export function traps(ring: RingReader, request: ScanRequest): RowSource {
       priv_from: (item) => privilegeName(read(from, item)),
       priv_to: (item) => privilegeName(read(to, item)),
     },
-    {
-      sortedBy: { column: 'seq', descending: request.order?.descending ?? false },
-      records: {
-        runs: ringRuns(ring, request),
-        words: () => ring.words,
-        columns: {
-          seq: RecordColumn.word(record.seq),
-          instret: RecordColumn.word(record.instret),
-          is_interrupt: RecordColumn.small(sign),
-          code: RecordColumn.small(code),
-          cause: RecordColumn.text(key, trapName),
-          tval: RecordColumn.word(record.tval),
-          pc: RecordColumn.word(record.pc),
-          priv_from: RecordColumn.text(from, privilegeName),
-          priv_to: RecordColumn.text(to, privilegeName),
-        },
-      },
-    },
+    ringRows(ring, request, {
+      seq: RecordColumn.word(record.seq),
+      instret: RecordColumn.word(record.instret),
+      is_interrupt: RecordColumn.small(sign),
+      code: RecordColumn.small(code),
+      cause: RecordColumn.text(key, trapName),
+      tval: RecordColumn.word(record.tval),
+      pc: RecordColumn.word(record.pc),
+      priv_from: RecordColumn.text(from, privilegeName),
+      priv_to: RecordColumn.text(to, privilegeName),
+    }),
   );
 }
