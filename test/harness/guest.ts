@@ -1,11 +1,11 @@
 /** A machine from files, without a database: linuxsql-vm with its console on a pipe. */
-import { chmodSync, copyFileSync, constants, existsSync } from 'node:fs';
+import { chmodSync, copyFileSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run, spawnOwned, type OwnedProcess } from './processes.js';
 import { firmwareFiles, vmBinary } from './artifacts.js';
 import { tempDir } from './temp.js';
-import { waitUntil } from '../../cli/src/server/sockets.js';
+import { socketAnswers, waitUntil } from '../../cli/src/server/sockets.js';
 
 export const prompt = 'linuxsql:~# ';
 
@@ -128,7 +128,7 @@ export async function startGuest(options: GuestOptions = {}): Promise<Guest> {
   const owned = spawnOwned(vmBinary(), [...args, ...(options.args ?? [])]);
   const guest = new Guest(owned, controlSocket, disk);
   if (
-    !(await waitUntil(() => existsSync(controlSocket) || owned.exitCode !== undefined, 10_000)) ||
+    !(await waitUntil(async () => owned.exitCode !== undefined || (await socketAnswers(controlSocket)), 10_000)) ||
     owned.exitCode !== undefined
   ) {
     throw new Error(`linuxsql-vm did not start:\n${owned.log()}`);

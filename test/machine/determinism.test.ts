@@ -1,10 +1,10 @@
 /** The same start and the same inputs give the same bits; looking at a machine does not change it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { PayloadWriter } from '../../cli/src/control/frames.js';
-import { waitUntil } from '../../cli/src/server/sockets.js';
+import { socketAnswers, waitUntil } from '../../cli/src/server/sockets.js';
 import { vmBinary } from '../harness/artifacts.js';
 import { prompt, startGuest } from '../harness/guest.js';
 import { run, spawnOwned } from '../harness/processes.js';
@@ -31,7 +31,7 @@ test('views, status requests and console readers leave no trace', async () => {
   const stats = join(folder, 'stats.json');
   const args = ['--memory', '256M', '--stop-at', String(end), '--idle', 'jump', '--stats', stats, '--control', socket];
   const watched = spawnOwned(vmBinary(), [...(await bootArgs()), ...args]);
-  await waitUntil(() => existsSync(socket), 10_000);
+  await waitUntil(() => socketAnswers(socket), 10_000);
   const control = await RawControl.connect(socket);
   control.hello();
   control.send('vm_console_attach', 1n, new PayloadWriter().u64(0n).done());

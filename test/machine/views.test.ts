@@ -1,9 +1,8 @@
 /** Views that come, overlap and go at random instants leave no trace in the guest, whichever engine runs it. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { waitUntil } from '../../cli/src/server/sockets.js';
+import { socketAnswers, waitUntil } from '../../cli/src/server/sockets.js';
 import { IntrospectError } from '../../introspect/src/errors.js';
 import { Machine, type MachineView } from '../../introspect/src/machine/machine.js';
 import { vmBinary } from '../harness/artifacts.js';
@@ -46,7 +45,7 @@ test.each([
     const args = ['--memory', '256M', '--stop-at', String(end), '--idle', 'jump', '--engine', engine];
     const files = ['--stats', stats, '--control', socket];
     const watched = spawnOwned(vmBinary(), [...(await bootArgs()), ...args, ...files]);
-    await waitUntil(() => existsSync(socket), 10_000);
+    await waitUntil(() => socketAnswers(socket), 10_000);
     expect(await openMany(socket)).toBeGreaterThan(20);
     expect(await watched.exited()).toBe(0);
     expect(readStats(stats).state_sha256).toBe(alone.state_sha256);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { serverAccount } from '../../cli/src/base/account.js';
 import { ensurePrivateFolder } from '../../cli/src/base/place.js';
-import { waitUntil } from '../../cli/src/server/sockets.js';
+import { socketAnswers, waitUntil } from '../../cli/src/server/sockets.js';
 import { introspectMain, vmBinary } from '../harness/artifacts.js';
 import { run, spawnOwned, type OwnedProcess } from '../harness/processes.js';
 import { tempDir } from '../harness/temp.js';
@@ -57,7 +57,7 @@ function openFolder(): string {
 }
 
 async function started(owned: OwnedProcess, path: string): Promise<void> {
-  const there = await waitUntil(() => statSync(path, { throwIfNoEntry: false }) !== undefined, 15_000);
+  const there = await waitUntil(() => socketAnswers(path), 15_000);
   if (!there) throw new Error(owned.log());
 }
 

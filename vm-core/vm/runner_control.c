@@ -89,7 +89,7 @@ uint64_t runner_steps_done(struct runner *runner, struct step_result *result) {
 
 bool runner_parked(struct runner *runner) {
   pthread_mutex_lock(&runner->lock);
-  bool parked = runner->parked;
+  bool parked = runner->parked && !runner->step_open; /* with one, it only has not woken up yet */
   pthread_mutex_unlock(&runner->lock);
   return parked;
 }
