@@ -10,6 +10,7 @@
 #include "vm/confine.h"
 #include "vm/control.h"
 #include "vm/db.h"
+#include "vm/huge_pages.h"
 #include "vm/report.h"
 
 enum { EXIT_USAGE = 2, ERROR_BYTES = 512 };
@@ -22,6 +23,7 @@ struct session {
   struct runner runner;
   struct control control;
   struct network network;
+  struct huge_pages huge;
   int notify_fd;
   FILE *stats;         /* --stats, or NULL */
   bool files_confined; /* Landlock is in force */
@@ -55,6 +57,16 @@ static bool lock_in(const struct session *session, const struct config *config, 
   }
 }
 
+/* A replay is soon over. */
+static void start_huge_pages(struct session *session, const struct config *config) {
+  const struct machine *machine = &session->machine;
+  const struct preimages *views = &machine->preimages;
+  if (config_past(config)) return;
+  huge_pages_start(&session->huge,
+                   (struct huge_part[]){{.at = machine->ram.host, .count = machine->ram.size / HUGE_BYTES},
+                                        {.at = views->area, .count = views->size / HUGE_BYTES}});
+}
+
 static bool start(struct session *session, const struct config *config, const sigset_t *handled, char *error,
                   size_t size) {
   console_init(&session->console, config->console == CONSOLE_STDIO, session->notify_fd);
@@ -73,6 +85,7 @@ static bool start(struct session *session, const struct config *config, const si
   struct machine_lost lost = {runner_lost, runner_changed, &session->runner};
   if (!machine_create(&session->machine, config, &hooks, &lost, error, size)) return false;
   session->console.telemetry = session->machine.telemetry;
+  start_huge_pages(session, config);
   report(&session->runner);
   if (control_start(&session->control, &session->runner, session->notify_fd, handled, error, size) &&
       lock_in(session, config, error, size))
@@ -88,6 +101,7 @@ static int run_machine(struct session *session, const struct config *config) {
   network_init(&session->network);
   session->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (session->notify_fd < 0 || !start(session, config, &handled, error, sizeof error)) {
+    huge_pages_stop(&session->huge);
     machine_close(&session->machine, error, false);
     machine_destroy(&session->machine);
     network_stop(&session->network);
@@ -104,6 +118,7 @@ static int run_machine(struct session *session, const struct config *config) {
     status = complain(error);
   }
   control_stop(&session->control);
+  huge_pages_stop(&session->huge);
   machine_destroy(&session->machine);
   network_stop(&session->network);
   input_destroy(&session->input);

@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
+#include "vm/huge_pages.h"
 
 enum { HASH_PAGE = 4096 };
 
 bool ram_create(struct ram *ram, uint64_t size, char *error, size_t error_size) {
   *ram = (struct ram){.fd = memfd_create("linuxsql-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING), .size = size};
   void *host = MAP_FAILED;
-  if (ram->fd >= 0 && ftruncate(ram->fd, (off_t)size) == 0)
-    host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->fd, 0);
+  if (ram->fd >= 0 && ftruncate(ram->fd, (off_t)size) == 0) host = huge_map(ram->fd, size);
   if (host != MAP_FAILED) ram->host = host;
   int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
   if (ram->host && fcntl(ram->fd, F_ADD_SEALS, seals) == 0) return true;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gen/telemetry.h"
+#include "vm/huge_pages.h"
 
 enum { PAGE_BYTES = 4096, GRANULE = 16, SWEEP_BATCH = 256, CHAIN_MAX = 4 * VIEW_SLOTS };
 
@@ -44,8 +45,7 @@ bool preimages_init(struct preimages *preimages, const uint8_t *ram, uint64_t ra
   preimages->fd = memfd_create("linuxsql-views", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   void *area = MAP_FAILED;
   if (preimages->fd >= 0 && slots && ftruncate(preimages->fd, (off_t)layout.total_size) == 0)
-    area =
-        mmap(NULL, layout.total_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, preimages->fd, 0);
+    area = huge_map(preimages->fd, layout.total_size);
   if (area != MAP_FAILED) preimages->area = area;
   int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
   if (preimages->area && fcntl(preimages->fd, F_ADD_SEALS, seals) == 0 &&
