@@ -120,6 +120,7 @@ describe('a machine under steps', () => {
     expect((await control.status()).state).toBe('running');
     viewer.send('vm_view_close', 2n, new PayloadWriter().u64(view?.readBigUInt64LE(0) ?? 0n).done());
     await answered(viewer, 'done');
+    await expect.poll(async () => (await control.status()).instret).toBeGreaterThan(instret ?? 0n);
     viewer.send('vm_view_open', 3n);
     await answered(viewer, 'vm_view', 2);
     await sleep(2600);

@@ -25,14 +25,8 @@ static void load(struct rig *t, enum engine_kind kind) {
       0x00138393, /* addi t2, t2, 1 */
       MRET,
   };
-  const char *error = NULL;
   rig_init(t, NULL);
-  engine_destroy(t->engine);
-  t->engine = engine_create(&t->hart, kind, NULL, &error);
-  if (!t->engine) {
-    printf("engine %d: %s\n", kind, error);
-    exit(1);
-  }
+  rig_use(t, kind, NULL);
   for (unsigned i = 0; i < BODY; i++) rig_word(t, RIG_BASE + 4 * i, addi(6, 6, 1));
   rig_word(t, RIG_BASE + 4 * BODY, addi(8, 8, 1));
   rig_word(t, RIG_BASE + 4 * (BODY + 1), jump_back(4 * (BODY + 1)));

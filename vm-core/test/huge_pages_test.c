@@ -1,14 +1,9 @@
 /* Shared memory that is made of huge pages beside a thread that writes it keeps what is written. */
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "test/rig.h"
 #include "vm/huge_pages.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 
 enum { COUNT = 6, USED = 4, WORDS = HUGE_BYTES / 8, WAIT_MS = 20000 };
 

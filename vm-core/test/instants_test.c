@@ -115,17 +115,11 @@ static const uint32_t handler[] = {
 };
 
 static void load(struct world *world, enum engine_kind kind) {
-  const char *error = NULL;
   struct rig *rig = &world->rig;
   struct run_owner owner = {
       .input = on_input, .idle_wait = on_idle, .idle_forever = on_idle_forever, .opaque = world};
   rig_init(rig, NULL);
-  engine_destroy(rig->engine);
-  rig->engine = engine_create(&rig->hart, kind, &owner, &error);
-  if (!rig->engine) {
-    printf("engine %d: %s\n", kind, error);
-    exit(1);
-  }
+  rig_use(rig, kind, &owner);
   for (unsigned i = 0; i < sizeof program / sizeof *program; i++) rig_word(rig, RIG_BASE + 4 * i, program[i]);
   for (unsigned i = 0; i < sizeof handler / sizeof *handler; i++)
     rig_word(rig, RIG_BASE + 0x100 + 4 * i, handler[i]);

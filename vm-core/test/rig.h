@@ -55,6 +55,17 @@ static inline void rig_init(struct rig *rig, const struct run_owner *owner) {
   }
 }
 
+/* Another engine in place of the interpreter. */
+static inline void rig_use(struct rig *rig, enum engine_kind kind, const struct run_owner *owner) {
+  const char *error = NULL;
+  engine_destroy(rig->engine);
+  rig->engine = engine_create(&rig->hart, kind, owner, &error);
+  if (!rig->engine) {
+    printf("engine %d: %s\n", kind, error);
+    exit(1);
+  }
+}
+
 static inline void rig_destroy(struct rig *rig) {
   engine_destroy(rig->engine);
   mmu_detach(&rig->hart);

@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
+#include "vm/pace.h"
 
 /* The guest waits for a huge page that is being made where it uses it: a few at a time. */
 enum { PAGE = 4096, PAGES = HUGE_BYTES / PAGE, ENOUGH = PAGES / 2 };
@@ -65,20 +62,13 @@ static bool look_around(struct huge_pages *huge) {
   return made > 0;
 }
 
-static struct timespec after(long ms) {
-  struct timespec at;
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  at.tv_sec += ms / 1000 + (at.tv_nsec + ms % 1000 * 1000000) / 1000000000;
-  at.tv_nsec = (at.tv_nsec + ms % 1000 * 1000000) % 1000000000;
-  return at;
-}
-
 static void *settle(void *opaque) {
   struct huge_pages *huge = opaque;
   pthread_mutex_lock(&huge->lock);
   while (!huge->ends && huge->refused < REFUSALS) {
     pthread_mutex_unlock(&huge->lock);
-    struct timespec next = after(look_around(huge) ? BUSY_MS : QUIET_MS);
+    uint64_t pause_ms = look_around(huge) ? BUSY_MS : QUIET_MS;
+    struct timespec next = host_timespec(host_now_ns() + pause_ms * 1000000);
     pthread_mutex_lock(&huge->lock);
     while (!huge->ends && pthread_cond_timedwait(&huge->wake, &huge->lock, &next) != ETIMEDOUT) {}
   }

@@ -9,6 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
+
+#ifndef MADV_COLLAPSE /* headers older than Linux 6.1 */
+#define MADV_COLLAPSE 25
+#endif
 
 enum { HUGE_BYTES = 2 << 20, HUGE_PARTS = 2 };
 
@@ -33,7 +38,7 @@ struct huge_pages {
  * with errno. munmap ends it. */
 void *huge_map(int fd, size_t size);
 
-/* Parts made by huge_map that stay mapped until huge_pages_stop; size 0: none. Without memory or a thread
+/* Parts made by huge_map that stay mapped until huge_pages_stop; count 0: none. Without memory or a thread
  * nothing is done. Before the system calls are filtered. */
 void huge_pages_start(struct huge_pages *huge, const struct huge_part parts[HUGE_PARTS]);
 void huge_pages_stop(struct huge_pages *huge);

@@ -76,7 +76,7 @@ void input_begin(struct input *input) {
 
 bool input_replayed(void *opaque, const char *kind, void *payload, uint32_t size) {
   struct input *input = opaque;
-  if (!input->begun) read_next(input);
+  input_begin(input);
   const struct input_record *next = &input->next;
   bool fits = input->has_next && next->generation == input->machine->generation &&
               strcmp(next->kind, kind) == 0 && next->size == size;
@@ -100,7 +100,6 @@ bool input_init(struct input *input, struct machine *machine, const struct confi
       !open_file(&input->replay, config->replay, "re", error, size))
     return false;
   input->replaying = config->replay || config_past(config);
-  if (input->replay) read_next(input);
   return true;
 }
 
@@ -211,12 +210,14 @@ static bool log_may_take(const struct input *input) {
   return !input->retry_ns || host_now_ns() >= input->retry_ns;
 }
 
+static bool has_something(const struct input *input) { return console_ready(input) || frame_ready(input); }
+
 bool input_waiting(const struct input *input) {
-  return !input->replaying && (console_ready(input) || frame_ready(input)) && log_may_take(input);
+  return !input->replaying && has_something(input) && log_may_take(input);
 }
 
 uint64_t input_retry_ns(const struct input *input) {
-  return (console_ready(input) || frame_ready(input)) && !log_may_take(input) ? input->retry_ns : UINT64_MAX;
+  return has_something(input) && !log_may_take(input) ? input->retry_ns : UINT64_MAX;
 }
 
 /* false: the log is full, the input must wait. */

@@ -8,6 +8,10 @@ uint64_t host_now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+struct timespec host_timespec(uint64_t host_ns) {
+  return (struct timespec){(time_t)(host_ns / 1000000000), (long)(host_ns % 1000000000)};
+}
+
 void pace_start(struct pace *pace, uint64_t guest_ns) { *pace = (struct pace){host_now_ns(), guest_ns}; }
 
 uint64_t pace_deadline(struct pace *pace, uint64_t guest_now_ns, uint64_t guest_ns) {

@@ -6,6 +6,7 @@
 #define VM_PACE_H
 
 #include <stdint.h>
+#include <time.h>
 
 #define PACE_DEBT_NS UINT64_C(2000000000)
 
@@ -14,6 +15,8 @@ struct pace {
 };
 
 uint64_t host_now_ns(void); /* CLOCK_MONOTONIC */
+/* A host instant as the system takes it. */
+struct timespec host_timespec(uint64_t host_ns);
 
 /* Guest and host are level now. */
 void pace_start(struct pace *pace, uint64_t guest_ns);

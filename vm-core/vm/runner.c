@@ -63,7 +63,7 @@ static bool idle_over(const struct runner *runner) {
 }
 
 static void sleep_until(struct runner *runner, uint64_t host_ns) {
-  struct timespec until = {(time_t)(host_ns / 1000000000), (long)(host_ns % 1000000000)};
+  struct timespec until = host_timespec(host_ns);
   uint64_t start = host_now_ns();
   pthread_mutex_lock(&runner->lock);
   runner_views_take(runner);

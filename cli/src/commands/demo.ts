@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { elapsed, step } from '../base/log.js';
 import { checkout } from '../base/paths.js';
-import { parseArguments } from './arguments.js';
 import { firstMachine } from '../server/machines.js';
+import { parseArguments } from './arguments.js';
 import { runPsql } from './psql.js';
 import { bringUp } from './up.js';
 
@@ -11,7 +11,6 @@ export async function demo(args: readonly string[]): Promise<number> {
   parseArguments(args, {});
   await bringUp({ machine: true });
   step('demo', `fdw/demo.sql (${elapsed()} after the start)`);
-  const variables = { ON_ERROR_STOP: '1', root: checkout, machine: firstMachine };
-  const settings = Object.entries(variables).flatMap(([name, value]) => ['-v', `${name}=${value}`]);
-  return runPsql(['-X', ...settings, '-P', 'pager=off', '-f', 'demo.sql'], { cwd: join(checkout, 'fdw') });
+  const variables = ['-v', 'ON_ERROR_STOP=1', '-v', `root=${checkout}`, '-v', `machine=${firstMachine}`];
+  return runPsql(['-X', ...variables, '-P', 'pager=off', '-f', 'demo.sql'], { cwd: join(checkout, 'fdw') });
 }
